@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * opt: tables of command-line options. One table feeds the parser, --help, the man page and the
+ * shell completion.
+ *
+ * The table ends with an entry whose name is NULL. Each entry writes through `offset` into the
+ * caller's options record. Strings are borrowed from argv.
+ */
+#ifndef QUAD_BASE_OPT_H
+#define QUAD_BASE_OPT_H
+
+#include "base/base.h"
+
+enum opt_kind {
+    OPT_FLAG,   /* bool, no value; also --no-NAME */
+    OPT_STRING, /* const char * */
+    OPT_UINT,   /* uint64_t, min..max */
+    OPT_SIZE,   /* uint64_t bytes: 512M 4G (binary units; K M G T, optional B or iB) */
+    OPT_LIST,   /* struct opt_list, may be given several times */
+    OPT_ENUM,   /* const char *, one of `choices` ("a|b|c") */
+};
+
+struct opt_list {
+    const char **items;
+    size_t count;
+};
+
+struct opt {
+    const char *name; /* long name without dashes */
+    char letter;      /* short name or 0 */
+    enum opt_kind kind;
+    size_t offset;
+    const char *arg;     /* value's name in help: "FILE" */
+    const char *choices; /* OPT_ENUM: "a|b|c" */
+    uint64_t min, max;   /* OPT_UINT, OPT_SIZE; max 0 = no limit */
+    const char *help;
+};
+
+#define OPT(record, member, ...) \
+    {                            \
+        .offset = offsetof(record, member), __VA_ARGS__ \
+    }
+#define OPT_END \
+    {           \
+        .name = NULL \
+    }
+
+/* Parse argv[1..argc): fills *record and *rest (first operand, or what follows "--").
+ * Operands end option parsing. Errors name the option and the nearest known one. */
+int opt_parse(const struct opt *table, void *record, int argc, char **argv, int *rest,
+              struct error *err);
+void opt_free(const struct opt *table, void *record);
+
+/* "512M" -> bytes. */
+int opt_parse_size(const char *text, uint64_t *bytes, struct error *err);
+
+/* The table's name nearest to `word` (edit distance <= 3), or NULL. */
+const char *opt_nearest(const char *word, const char *const *names, size_t count);
+
+#endif
