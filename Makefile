@@ -114,7 +114,7 @@ SKIP :=
 TEST_AREAS := unit isa diff guest stream fault bench
 TEST_SKIP :=
 
-.PHONY: all tests check install deb clean distclean format layers
+.PHONY: all tests check install deb clean distclean format layers print-test-skip
 all: $(programs:%=$(O)/%) $(O)/libquad.a
 
 rules := $(wildcard src/*/rules.mk test/*/rules.mk)
@@ -195,6 +195,10 @@ tests: all $(test_programs)
 
 layers:
 	tools/check-layers
+
+# What test/run must not expect on this host.
+print-test-skip:
+	@echo $(TEST_SKIP)
 
 check:
 	./check

@@ -4,11 +4,7 @@
  */
 #include "base/opt.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "lib/test.h"
 
 struct record {
     bool verbose;
