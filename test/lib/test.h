@@ -21,10 +21,10 @@
 /* cmocka's fail() is a macro of the name of base's function; fail_msg() says more anyway. */
 #undef fail
 #undef fail_msg
-#define fail_msg(fmt, ...)                                       \
-    do {                                                         \
-        print_error("ERROR: " fmt "\n", ##__VA_ARGS__);          \
-        _fail(__FILE__, __LINE__);                               \
+#define fail_msg(fmt, ...)                              \
+    do {                                                \
+        print_error("ERROR: " fmt "\n", ##__VA_ARGS__); \
+        _fail(__FILE__, __LINE__);                      \
     } while (0)
 
 #include "base/base.h"

@@ -25,10 +25,10 @@ static const struct opt table[] = {
     OPT_END,
 };
 
-#define PARSE(record, rest, err, ...)                                            \
-    ({                                                                           \
-        char *argv_[] = {(char *)"quad", __VA_ARGS__};                           \
-        opt_parse(table, record, (int)ARRAY_LEN(argv_), argv_, rest, err);       \
+#define PARSE(record, rest, err, ...)                                      \
+    ({                                                                     \
+        char *argv_[] = {(char *)"quad", __VA_ARGS__};                     \
+        opt_parse(table, record, (int)ARRAY_LEN(argv_), argv_, rest, err); \
     })
 
 static void every_kind_is_read(void **state)
@@ -38,10 +38,10 @@ static void every_kind_is_read(void **state)
     struct error err = {0};
     int rest = -1;
 
-    assert_int_equal(PARSE(&r, &rest, &err, (char *)"--verbose", (char *)"--name=x",
-                           (char *)"-c", (char *)"4", (char *)"--memory", (char *)"512M",
-                           (char *)"--mode", (char *)"para", (char *)"--trace", (char *)"a",
-                           (char *)"--trace=b", (char *)"operand", (char *)"--name"),
+    assert_int_equal(PARSE(&r, &rest, &err, (char *)"--verbose", (char *)"--name=x", (char *)"-c",
+                           (char *)"4", (char *)"--memory", (char *)"512M", (char *)"--mode",
+                           (char *)"para", (char *)"--trace", (char *)"a", (char *)"--trace=b",
+                           (char *)"operand", (char *)"--name"),
                      0);
     assert_true(r.verbose);
     assert_string_equal(r.name, "x");
@@ -60,9 +60,9 @@ static void bad_values_are_refused(void **state)
     static const struct {
         const char *option, *value;
     } bad[] = {
-        {"--cpus", "0"},    {"--cpus", "9"},     {"--cpus", "4x"},  {"--cpus", "-1"},
-        {"--memory", "1Q"}, {"--memory", ""},    {"--mode", "zone"}, {"--mode", "ful"},
-        {"--memory", "99999999999999999999999"},
+        {"--cpus", "0"},    {"--cpus", "9"},    {"--cpus", "4x"},
+        {"--cpus", "-1"},   {"--memory", "1Q"}, {"--memory", ""},
+        {"--mode", "zone"}, {"--mode", "ful"},  {"--memory", "99999999999999999999999"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct record r = {0};
@@ -95,8 +95,8 @@ static void sizes_are_binary(void **state)
         const char *text;
         uint64_t bytes;
     } good[] = {
-        {"1", 1}, {"4K", 4096}, {"96M", 96ull << 20}, {"8G", 8ull << 30}, {"1T", 1ull << 40},
-        {"2GiB", 2ull << 30},
+        {"1", 1},           {"4K", 4096},       {"96M", 96ull << 20},
+        {"8G", 8ull << 30}, {"1T", 1ull << 40}, {"2GiB", 2ull << 30},
     };
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         uint64_t bytes = 0;
