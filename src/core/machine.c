@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/machine.h"
+
+#include <stdio.h>
+
+#include "base/trace.h"
+
+void machine_init(struct machine *m, const struct arch *arch, struct loop *loop, bool deterministic)
+{
+    *m = (struct machine){.arch = arch, .loop = loop, .deterministic = deterministic};
+    mem_init(&m->mem);
+    bus_init(&m->ports, "port");
+    bus_init(&m->mmio, "mmio");
+    clock_init(&m->clock, loop, deterministic);
+    list_init(&m->devs);
+    pthread_mutex_init(&m->stop_lock, NULL);
+    pthread_cond_init(&m->stop_cond, NULL);
+    m->a20_mask = UINT64_MAX;
+    m->stopping = true;
+}
+
+static void machine_close_engine(struct machine *m)
+{
+    if (!m->engine.type)
+        return;
+    for (unsigned i = 0; i < m->nvcpus; i++) {
+        m->engine.type->vcpu_get(m->vcpus[i], ~0u);
+        m->engine.type->vcpu_close(m->vcpus[i]);
+    }
+    m->engine.type->close(&m->engine);
+    m->engine = (struct engine){0};
+}
+
+void machine_fini(struct machine *m)
+{
+    machine_quit(m);
+    machine_close_engine(m);
+    while (!list_empty(&m->devs))
+        dev_destroy(list_entry(m->devs.prev, struct dev, node));
+    for (unsigned i = 0; i < m->nvcpus; i++) {
+        m->arch->vcpu_destroy(m->vcpus[i]);
+        free(m->vcpus[i]);
+    }
+    bus_fini(&m->ports);
+    bus_fini(&m->mmio);
+    clock_fini(&m->clock);
+    mem_fini(&m->mem);
+    pthread_mutex_destroy(&m->stop_lock);
+    pthread_cond_destroy(&m->stop_cond);
+}
+
+int machine_add_vcpu(struct machine *m, struct error *err)
+{
+    if (m->nvcpus == MACHINE_VCPUS_MAX)
+        return fail(err, EINVAL, "more than %d vCPUs", MACHINE_VCPUS_MAX);
+    struct vcpu *v = xcalloc(1, sizeof(*v));
+    *v = (struct vcpu){.machine = m, .index = m->nvcpus, .budget = UINT64_MAX};
+    int rc = m->arch->vcpu_create(v, err);
+    if (rc) {
+        free(v);
+        return rc;
+    }
+    m->vcpus[m->nvcpus++] = v;
+    return 0;
+}
+
+int machine_set_engine(struct machine *m, const struct engine_type *type, struct error *err)
+{
+    int rc;
+
+    machine_close_engine(m);
+    m->engine = (struct engine){.type = type, .machine = m};
+    rc = type->open(&m->engine, m, err);
+    for (size_t i = 0; !rc && i < m->mem.nmap; i++)
+        rc = type->map(&m->engine, m->mem.map[i], err);
+    unsigned opened = 0;
+    for (; !rc && opened < m->nvcpus; opened++)
+        rc = type->vcpu_open(m->vcpus[opened], err);
+    for (unsigned i = 0; !rc && i < m->nvcpus; i++)
+        rc = type->vcpu_put(m->vcpus[i], ~0u, err);
+    if (rc) {
+        for (unsigned i = 0; i < opened; i++)
+            type->vcpu_close(m->vcpus[i]);
+        type->close(&m->engine);
+        m->engine = (struct engine){0};
+    }
+    return rc;
+}
+
+int machine_start(struct machine *m, struct error *err)
+{
+    unsigned n = m->deterministic ? 1 : m->nvcpus;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct vcpu *v = m->vcpus[i];
+        int rc = m->deterministic
+                     ? pthread_create(&v->thread, NULL, vcpu_thread_deterministic, m)
+                     : pthread_create(&v->thread, NULL, vcpu_thread, v);
+        if (rc)
+            return fail_errno(err, rc, "cannot start the thread of vCPU %u", i);
+        char name[16];
+        snprintf(name, sizeof(name), "vcpu%u", i);
+        pthread_setname_np(v->thread, name);
+        v->thread_started = true;
+    }
+    m->started = true;
+    machine_resume(m);
+    return 0;
+}
+
+/* Forbid entering and wake everybody that is inside or halted. */
+static void machine_hold(struct machine *m)
+{
+    pthread_mutex_lock(&m->stop_lock);
+    m->stopping = true;
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        vcpu_request(m->vcpus[i], REQ_STOP);
+    pthread_mutex_unlock(&m->stop_lock);
+}
+
+void machine_stop(struct machine *m)
+{
+    machine_hold(m);
+    pthread_mutex_lock(&m->stop_lock);
+    while (m->n_inside || m->n_excl_wait)
+        pthread_cond_wait(&m->stop_cond, &m->stop_lock);
+    pthread_mutex_unlock(&m->stop_lock);
+    clock_stop(&m->clock);
+}
+
+void machine_resume(struct machine *m)
+{
+    clock_start(&m->clock);
+    pthread_mutex_lock(&m->stop_lock);
+    m->stopping = false;
+    pthread_cond_broadcast(&m->stop_cond);
+    pthread_mutex_unlock(&m->stop_lock);
+}
+
+void machine_reset(struct machine *m)
+{
+    if (m->engine.type)
+        for (unsigned i = 0; i < m->nvcpus; i++)
+            m->engine.type->vcpu_get(m->vcpus[i], ~0u);
+    list_for_each(it, &m->devs)
+        dev_reset(list_entry(it, struct dev, node));
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        m->arch->vcpu_reset(m->vcpus[i]);
+    if (m->persona && m->persona->reset)
+        m->persona->reset(m);
+    struct error err = {0};
+    if (m->engine.type)
+        for (unsigned i = 0; i < m->nvcpus; i++)
+            if (m->engine.type->vcpu_put(m->vcpus[i], ~0u, &err)) {
+                m->error = err;
+                machine_event(m, EV_FAIL);
+            }
+}
+
+void machine_quit(struct machine *m)
+{
+    if (!m->started)
+        return;
+    machine_stop(m);
+    pthread_mutex_lock(&m->stop_lock);
+    m->quitting = true;
+    pthread_cond_broadcast(&m->stop_cond);
+    pthread_mutex_unlock(&m->stop_lock);
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        if (m->vcpus[i]->thread_started)
+            pthread_join(m->vcpus[i]->thread, NULL);
+    m->started = false;
+}
+
+static void machine_deliver_events(void *opaque)
+{
+    struct machine *m = opaque;
+    uint32_t evs = __atomic_exchange_n(&m->pending_events, 0, __ATOMIC_SEQ_CST);
+
+    for (unsigned ev = 0; ev < 32; ev++)
+        if (evs >> ev & 1)
+            m->on_event(m->on_event_opaque, (enum machine_event)ev);
+}
+
+void machine_event(struct machine *m, enum machine_event ev)
+{
+    TRACE(machine_event, "event=%d", ev);
+    /* After any of these the guest must not run on by itself; the owner resumes it or not. */
+    if (ev != EV_QUIT && ev != EV_NONE)
+        machine_hold(m);
+    uint32_t old = __atomic_fetch_or(&m->pending_events, 1u << ev, __ATOMIC_SEQ_CST);
+    if (!old && m->on_event)
+        loop_call(m->loop, machine_deliver_events, m);
+}
