@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tests that compare with the host processor need an x86-64 one.
+TEST_SKIP += $(if $(filter x86_64,$(HOST_ARCH)),,$(wildcard test/unit/arch/host_*.c))
