@@ -67,6 +67,7 @@ struct x86_fault {
     bool has_error;
     bool soft; /* INT n, INT3, INTO: gate DPL is checked, return address is the next instruction */
     bool icebp; /* INT1: as soft without the DPL check */
+    bool ext;   /* an external interrupt or NMI: no exception class, EXT in nested error codes */
     uint32_t error;
     uint64_t cr2;      /* EXC_PF */
     uint64_t dr6_bits; /* EXC_DB */
@@ -79,7 +80,8 @@ struct x86_cpu {
     /* Derived from s; x86_derive() recomputes. */
     uint32_t mode; /* MODE_* */
     uint8_t cpl;
-    uint8_t nonflat_r, nonflat_w; /* bit per segment: needs x86_seg_lin() for the access */
+    uint8_t nonflat_r, nonflat_w; /* bit per segment: needs x86_seg_lin() for the access; all set
+                                     while alignment checks or data breakpoints are on */
     uint64_t segbase[6];          /* effective: 0 for ES CS SS DS in 64-bit code */
     uint64_t stack_mask;          /* of RSP for implicit stack accesses: 16, 32 or 64 bits */
     uint64_t ip_mask;             /* of RIP: 64-bit code all ones, else 32 bits */
