@@ -10,7 +10,8 @@
  */
 #include "arch/x86/softfloat_core.h"
 
-/* What the bias is changed by when overflow or underflow is unmasked. [SDM1 8.5.4, 8.5.5] */
+/* What the bias is changed by when overflow or underflow is unmasked. [SDM1 8.5.4, 8.5.5]
+ * Where that does not bring it into range (FSCALE), infinity or zero result. */
 enum { F80_BIAS_ADJUST = 24576 };
 
 struct parts f80_unpack(struct f80 a)
@@ -137,9 +138,12 @@ static struct f80 round_overflow80(bool sign, int exp, int drop, const struct ro
     st->flags |= FLOAT_OE;
     if (!(st->masks & FLOAT_OE)) {
         exp -= F80_BIAS_ADJUST;
-        st->up = r->up;
-        st->flags |= r->inexact ? FLOAT_PE : 0;
-        return exp >= F80_EXP_MAX ? f80_inf(sign) : f80_make(sign, exp, r->mant);
+        to_inf = exp >= F80_EXP_MAX;
+        if (!to_inf) {
+            st->up = r->up;
+            st->flags |= r->inexact ? FLOAT_PE : 0;
+            return f80_make(sign, exp, r->mant);
+        }
     }
     st->flags |= FLOAT_PE;
     st->up = to_inf;
@@ -172,6 +176,7 @@ static struct f80 round_edge80(bool sign, int exp, uint64_t hi, uint64_t lo, int
         st->flags |= FLOAT_UE;
         rounded_exp += F80_BIAS_ADJUST;
         if (rounded_exp < 1) {
+            st->flags |= FLOAT_PE;
             st->up = false;
             return f80_zero(sign);
         }

@@ -36,6 +36,7 @@ force_inline uint64_t to_small(struct f80 a, const struct float_format *f,
                                struct float_status *st)
 {
     struct parts p = f80_unpack(a);
+    uint64_t r;
 
     st->up = false;
     switch (p.cls) {
@@ -54,7 +55,13 @@ force_inline uint64_t to_small(struct f80 a, const struct float_format *f,
     default:
         break;
     }
-    return round_pack(p.sign, p.exp - F80_BIAS + f->exp_max / 2, p.frac, f, st);
+    r = round_pack(p.sign, p.exp - F80_BIAS + f->exp_max / 2, p.frac, f, st);
+    if (st->flags & ~st->masks & (FLOAT_OE | FLOAT_UE)) {
+        /* Nothing is stored, and unlike SSE the x87 says nothing of precision. */
+        st->flags &= (uint8_t)~FLOAT_PE;
+        st->up = false;
+    }
+    return r;
 }
 
 struct f80 f80_from_f32(uint32_t a, struct float_status *st)
