@@ -174,6 +174,14 @@ $(O)/$(1): $(main_$(1):src/%.c=$(O)/obj/%.o) $(O)/libquad.a
 endef
 $(foreach p,$(programs),$(eval $(call program_rule,$(p))))
 
+# The test library for another host: tools/fetch-cross unpacks it there.
+ifneq ($(CROSS),)
+cross_root := $(CURDIR)/build/cross/$(HOST_ARCH)
+cross_libs := $(cross_root)/usr/lib/$(CROSS:%-=%)
+TEST_CFLAGS += -idirafter $(cross_root)/usr/include
+TEST_LDFLAGS += -L$(cross_libs) -Wl,-rpath,$(cross_libs)
+endif
+
 # A test's own libraries: LIBS_test/diff/decode := -lZydis
 test_libs = $(LIBS_$(patsubst $(O)/%,%,$@)) -lcmocka
 
