@@ -14,22 +14,15 @@ static uint64_t gen_man(uint64_t *rng, unsigned bits)
     unsigned n = (unsigned)(test_random(rng) % bits);
 
     switch (test_random(rng) % 8) {
-    case 0:
-        return 0;
-    case 1:
-        return mask;
-    case 2:
-        return r & 3;
-    case 3:
-        return UINT64_C(1) << n;
-    case 4:
-        return mask - (r & 3);
-    case 5:
-        return (mask << n) & mask;
+    case 0: return 0;
+    case 1: return mask;
+    case 2: return r & 3;
+    case 3: return UINT64_C(1) << n;
+    case 4: return mask - (r & 3);
+    case 5: return (mask << n) & mask;
     case 6: /* short: many products and quotients are exact or ties */
         return (r & 0xfff) << n & mask;
-    default:
-        return r & mask;
+    default: return r & mask;
     }
 }
 
@@ -39,24 +32,17 @@ static unsigned gen_exp(uint64_t *rng, unsigned bits)
     uint64_t r = test_random(rng);
 
     switch (test_random(rng) % 10) {
-    case 0:
-        return 0;
-    case 1:
-        return max;
-    case 2:
-        return 1 + r % 3;
-    case 3:
-        return max - 1 - r % 3;
+    case 0: return 0;
+    case 1: return max;
+    case 2: return 1 + r % 3;
+    case 3: return max - 1 - r % 3;
     case 4:
     case 5:
-    case 6:
-        return bias - 2 + r % 5;
-    case 7:
-        return (bias - 70 + (unsigned)(r % 140)) & max;
+    case 6: return bias - 2 + r % 5;
+    case 7: return (bias - 70 + (unsigned)(r % 140)) & max;
     case 8: /* the square is at the end of the range */
         return (bias / 2 - 2 + (unsigned)(r % 5) + (r >> 60 & 1 ? bias : 0)) & max;
-    default:
-        return r & max;
+    default: return r & max;
     }
 }
 
@@ -107,10 +93,8 @@ static uint64_t gen_small_near(uint64_t *rng, uint64_t a, unsigned man_bits, uns
     uint64_t r = test_random(rng);
 
     switch (test_random(rng) % 8) {
-    case 0:
-        return r & 1 ? a : a ^ sign;
-    case 1:
-        return (a ^ (r & sign)) + (r & 3) - 1;
+    case 0: return r & 1 ? a : a ^ sign;
+    case 1: return (a ^ (r & sign)) + (r & 3) - 1;
     case 2:
     case 3: {
         uint64_t max = (UINT64_C(1) << exp_bits) - 1;
@@ -118,8 +102,7 @@ static uint64_t gen_small_near(uint64_t *rng, uint64_t a, unsigned man_bits, uns
 
         return (r & sign) | exp << man_bits | gen_man(rng, man_bits);
     }
-    default:
-        return gen_small(rng, man_bits, exp_bits);
+    default: return gen_small(rng, man_bits, exp_bits);
     }
 }
 
@@ -139,15 +122,12 @@ struct f80 gen_f80_near(uint64_t *rng, struct f80 a)
     uint16_t sign = (uint16_t)(r >> 63 << 15);
 
     switch (test_random(rng) % 8) {
-    case 0:
-        return (struct f80){a.mant, a.se ^ sign};
-    case 1:
-        return (struct f80){a.mant + (r & 3) - 1, a.se ^ sign};
+    case 0: return (struct f80){a.mant, a.se ^ sign};
+    case 1: return (struct f80){a.mant + (r & 3) - 1, a.se ^ sign};
     case 2:
     case 3:
         return (struct f80){gen_man(rng, 63) | UINT64_C(1) << 63,
                             (uint16_t)(sign | ((a.se + r % 160 - 80) & 0x7fff))};
-    default:
-        return gen_f80(rng);
+    default: return gen_f80(rng);
     }
 }

@@ -13,6 +13,7 @@
  * optimisation is not used. Reserved bytes are not written.
  */
 #include "arch/x86/simd.h"
+#include "arch/x86/x87.h"
 #include "base/endian.h"
 
 enum {
@@ -45,72 +46,11 @@ static bool wide_pointers(const struct x86_cpu *c, const struct x86_insn *in)
     return simd_w64(c, in);
 }
 
-/* Bytes 0..23 and 32..159 of the area. */
-static void x87_pack(const struct x86_cpu *c, const struct x86_insn *in, uint8_t *area)
-{
-    unsigned top = c->s.fsw >> 11 & 7;
-
-    st_le16(area, c->s.fcw);
-    st_le16(area + 2, c->s.fsw);
-    area[4] = c->s.ftw;
-    area[5] = 0;
-    st_le16(area + 6, c->s.fop);
-    if (wide_pointers(c, in)) {
-        st_le64(area + 8, c->s.fip);
-        st_le64(area + 16, c->s.fdp);
-    } else {
-        st_le64(area + 8, (uint32_t)c->s.fip | (uint64_t)c->s.fcs << 32);
-        st_le64(area + 16, (uint32_t)c->s.fdp | (uint64_t)c->s.fds << 32);
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        const struct f80 *f = &c->s.fpr[(top + i) & 7];
-
-        st_le64(area + AREA_ST + 16 * i, f->mant);
-        st_le64(area + AREA_ST + 16 * i + 8, f->se);
-    }
-}
-
-/* ES and B follow from the flags and masks, whatever the image says. */
-static uint16_t status_summary(uint16_t fsw, uint16_t fcw)
-{
-    fsw &= 0x7f7f;
-    return fsw & ~fcw & 0x3f ? fsw | 0x8080 : fsw;
-}
-
-static void x87_unpack(struct x86_cpu *c, const struct x86_insn *in, const uint8_t *area)
-{
-    unsigned top;
-
-    c->s.fcw = (ld_le16(area) & 0x1f3f) | 0x40;
-    c->s.fsw = status_summary(ld_le16(area + 2), c->s.fcw);
-    c->s.ftw = area[4];
-    c->s.fop = ld_le16(area + 6) & 0x7ff;
-    if (wide_pointers(c, in)) {
-        c->s.fip = ld_le64(area + 8);
-        c->s.fdp = ld_le64(area + 16);
-        c->s.fcs = c->s.fds = 0;
-    } else {
-        c->s.fip = ld_le32(area + 8);
-        c->s.fcs = ld_le16(area + 12);
-        c->s.fdp = ld_le32(area + 16);
-        c->s.fds = ld_le16(area + 20);
-    }
-    top = c->s.fsw >> 11 & 7;
-    for (unsigned i = 0; i < 8; i++) {
-        c->s.fpr[(top + i) & 7] = (struct f80){
-            .mant = ld_le64(area + AREA_ST + 16 * i),
-            .se = ld_le16(area + AREA_ST + 16 * i + 8),
-        };
-    }
-}
-
-static void x87_init(struct x86_cpu *c)
+/* XRSTOR's initial configuration: as FNINIT, and the registers are zero. */
+static void x87_clear(struct x86_cpu *c)
 {
     memset(c->s.fpr, 0, sizeof(c->s.fpr));
-    c->s.fcw = 0x37f;
-    c->s.fsw = c->s.fop = c->s.fcs = c->s.fds = 0;
-    c->s.ftw = 0;
-    c->s.fip = c->s.fdp = 0;
+    x87_init(c);
 }
 
 static bool x87_in_use(const struct x86_cpu *c)
@@ -141,7 +81,7 @@ static void store_x87(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
     uint8_t area[AREA_XMM];
 
-    x87_pack(c, in, area);
+    x87_save_area(c, area, wide_pointers(c, in));
     x86_st_bytes(c, in->seg, ea, area, AREA_MXCSR);
     x86_st_bytes(c, in->seg, ea + AREA_ST, area + AREA_ST, AREA_XMM - AREA_ST);
 }
@@ -213,7 +153,7 @@ void sem_fxrstor(struct x86_cpu *c, const struct x86_insn *in)
     x86_ld_bytes(c, in->seg, ea, area, sizeof(area));
     if (ld_le32(area + AREA_MXCSR) & ~MXCSR_MASK)
         x86_gp0(c);
-    x87_unpack(c, in, area);
+    x87_load_area(c, area, wide_pointers(c, in));
     c->s.mxcsr = ld_le32(area + AREA_MXCSR);
     if (fx_has_xmm(c))
         load_halves(c, area + AREA_XMM, 0);
@@ -347,9 +287,9 @@ static void restore(struct x86_cpu *c, const struct x86_insn *in, uint64_t enabl
         x86_ld_bytes(c, in->seg, ea + AREA_AVX, area + AREA_AVX, vector_count(c) * 16);
 
     if (load & XC_X87)
-        x87_unpack(c, in, area);
+        x87_load_area(c, area, wide_pointers(c, in));
     else if (rfbm & XC_X87)
-        x87_init(c);
+        x87_clear(c);
     if (load & XC_SSE)
         load_halves(c, area + AREA_XMM, 0);
     else if (rfbm & XC_SSE)

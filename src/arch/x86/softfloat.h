@@ -134,7 +134,15 @@ uint16_t f32_to_f16(uint32_t a, unsigned rounding, struct float_status *st);
 
 /* ---- 80-bit extended, x87 rules ---- */
 
-enum f80_class { F80_UNSUPPORTED, F80_NAN, F80_NORMAL, F80_INFINITY, F80_ZERO, F80_EMPTY, F80_DENORMAL };
+enum f80_class {
+    F80_UNSUPPORTED,
+    F80_NAN,
+    F80_NORMAL,
+    F80_INFINITY,
+    F80_ZERO,
+    F80_EMPTY,
+    F80_DENORMAL
+};
 
 enum f80_class f80_classify(struct f80 a); /* FXAM's order of classes; never F80_EMPTY */
 
@@ -164,6 +172,9 @@ struct f80 f80_extract(struct f80 a, struct f80 *exponent, struct float_status *
 struct f80 f80_from_i64(uint64_t i); /* exact */
 struct f80 f80_from_f32(uint32_t a, struct float_status *st);
 struct f80 f80_from_f64(uint64_t a, struct float_status *st);
+/* As an operand of arithmetic: no flags, a signalling NaN stays one, *denormal tells of DE. */
+struct f80 f80_widen_f32(uint32_t a, bool *denormal);
+struct f80 f80_widen_f64(uint64_t a, bool *denormal);
 uint32_t f80_to_f32(struct f80 a, struct float_status *st);
 uint64_t f80_to_f64(struct f80 a, struct float_status *st);
 uint16_t f80_to_i16(struct f80 a, unsigned rounding, struct float_status *st);

@@ -70,8 +70,8 @@ force_inline uint64_t add(uint64_t a, uint64_t b, uint64_t flip, const struct fl
 {
     if (unlikely(!small_is_normal(a, f) || !small_is_normal(b, f)))
         return add_special(a, b, flip, f, st);
-    return add_finite(a & sign_bit(f), small_exp(a, f), small_frac(a, f),
-                      (b ^ flip) & sign_bit(f), small_exp(b, f), small_frac(b, f), f, st);
+    return add_finite(a & sign_bit(f), small_exp(a, f), small_frac(a, f), (b ^ flip) & sign_bit(f),
+                      small_exp(b, f), small_frac(b, f), f, st);
 }
 
 uint32_t f32_add(uint32_t a, uint32_t b, struct float_status *st)

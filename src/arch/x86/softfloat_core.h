@@ -252,8 +252,7 @@ static inline struct f80 f80_invalid(struct float_status *st)
 /* Round hi.lo (top bit of hi at 63) to st->precision and pack. */
 struct f80 f80_round_pack(bool sign, int exp, uint64_t hi, uint64_t lo, struct float_status *st);
 /* The same at 64 bits, whatever the precision control says. */
-struct f80 f80_round_pack64(bool sign, int exp, uint64_t hi, uint64_t lo,
-                            struct float_status *st);
+struct f80 f80_round_pack64(bool sign, int exp, uint64_t hi, uint64_t lo, struct float_status *st);
 
 /* For an operand that is a NaN or unsupported: the result of an x87 operation on it, or on two.
  * At least one of the operands must be such. */

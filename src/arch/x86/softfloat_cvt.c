@@ -85,8 +85,8 @@ force_inline uint64_t round_int(uint64_t a, unsigned rounding, bool quiet,
         return a & sign_bit(f);
     if (e < 0) { /* |a| < 1: to zero or one */
         bool sign = a & sign_bit(f);
-        bool one = rounding == ROUND_NEAREST ? e == -1 && (a & man_mask(f)) :
-                   rounding == (sign ? ROUND_DOWN : ROUND_UP);
+        bool one = rounding == ROUND_NEAREST ? e == -1 && (a & man_mask(f))
+                                             : rounding == (sign ? ROUND_DOWN : ROUND_UP);
 
         st->flags |= quiet ? 0 : FLOAT_PE;
         return small_pack(sign, one ? bias : 0, 0, f);
@@ -132,14 +132,10 @@ force_inline uint64_t convert(uint64_t a, const struct float_format *from,
     struct parts p = small_unpack(a, from, st->daz);
 
     switch (p.cls) {
-    case PARTS_FINITE:
-        break;
-    case PARTS_ZERO:
-        return small_pack(p.sign, 0, 0, to);
-    case PARTS_INF:
-        return small_inf(p.sign, to);
-    default:
-        return convert_nan(a, from, to, st);
+    case PARTS_FINITE: break;
+    case PARTS_ZERO: return small_pack(p.sign, 0, 0, to);
+    case PARTS_INF: return small_inf(p.sign, to);
+    default: return convert_nan(a, from, to, st);
     }
     if (p.denormal && !half)
         st->flags |= FLOAT_DE;

@@ -31,8 +31,9 @@ struct parts f80_unpack(struct f80 a)
     } else if (!(a.mant & F80_INT_BIT)) {
         p.cls = PARTS_UNSUPPORTED;
     } else if (p.exp == F80_EXP_MAX) {
-        p.cls = a.mant == F80_INT_BIT ? PARTS_INF :
-                a.mant & F80_QUIET_BIT ? PARTS_QNAN : PARTS_SNAN;
+        p.cls = a.mant == F80_INT_BIT    ? PARTS_INF
+                : a.mant & F80_QUIET_BIT ? PARTS_QNAN
+                                         : PARTS_SNAN;
     }
     return p;
 }
@@ -42,17 +43,12 @@ enum f80_class f80_classify(struct f80 a)
     struct parts p = f80_unpack(a);
 
     switch (p.cls) {
-    case PARTS_ZERO:
-        return F80_ZERO;
-    case PARTS_INF:
-        return F80_INFINITY;
+    case PARTS_ZERO: return F80_ZERO;
+    case PARTS_INF: return F80_INFINITY;
     case PARTS_QNAN:
-    case PARTS_SNAN:
-        return F80_NAN;
-    case PARTS_UNSUPPORTED:
-        return F80_UNSUPPORTED;
-    case PARTS_FINITE:
-        break;
+    case PARTS_SNAN: return F80_NAN;
+    case PARTS_UNSUPPORTED: return F80_UNSUPPORTED;
+    case PARTS_FINITE: break;
     }
     return p.denormal ? F80_DENORMAL : F80_NORMAL;
 }
@@ -132,8 +128,7 @@ static struct rounded round_at(bool sign, uint64_t hi, uint64_t lo, int drop, un
 static struct f80 round_overflow80(bool sign, int exp, int drop, const struct rounded *r,
                                    struct float_status *st)
 {
-    bool to_inf = st->rounding == ROUND_NEAREST ||
-                  st->rounding == (sign ? ROUND_DOWN : ROUND_UP);
+    bool to_inf = st->rounding == ROUND_NEAREST || st->rounding == (sign ? ROUND_DOWN : ROUND_UP);
 
     st->flags |= FLOAT_OE;
     if (!(st->masks & FLOAT_OE)) {
@@ -199,8 +194,7 @@ force_inline struct f80 round_pack80(bool sign, int exp, uint64_t hi, uint64_t l
     return f80_make(sign, exp + r.carry, r.mant);
 }
 
-struct f80 f80_round_pack64(bool sign, int exp, uint64_t hi, uint64_t lo,
-                            struct float_status *st)
+struct f80 f80_round_pack64(bool sign, int exp, uint64_t hi, uint64_t lo, struct float_status *st)
 {
     return round_pack80(sign, exp, hi, lo, 0, st);
 }
@@ -208,7 +202,10 @@ struct f80 f80_round_pack64(bool sign, int exp, uint64_t hi, uint64_t lo,
 struct f80 f80_round_pack(bool sign, int exp, uint64_t hi, uint64_t lo, struct float_status *st)
 {
     static const uint8_t drop[4] = {
-        [PRECISION_24] = 40, [PRECISION_RESERVED] = 0, [PRECISION_53] = 11, [PRECISION_64] = 0,
+        [PRECISION_24] = 40,
+        [PRECISION_RESERVED] = 0,
+        [PRECISION_53] = 11,
+        [PRECISION_64] = 0,
     };
 
     if (likely(st->precision == PRECISION_64))

@@ -7,53 +7,52 @@
 
 /* ---- memory formats ---- */
 
+force_inline struct f80 widen(uint64_t a, const struct float_format *f, bool *denormal)
+{
+    struct parts p = small_unpack(a, f, false);
+
+    *denormal = p.denormal;
+    switch (p.cls) {
+    case PARTS_ZERO: return f80_zero(p.sign);
+    case PARTS_INF: return f80_inf(p.sign);
+    case PARTS_FINITE: return f80_make(p.sign, p.exp - f->exp_max / 2 + F80_BIAS, p.frac);
+    default: return f80_make(p.sign, F80_EXP_MAX, p.frac << (63 - f->man_bits) | F80_INT_BIT);
+    }
+}
+
 force_inline struct f80 from_small(uint64_t a, const struct float_format *f,
                                    struct float_status *st)
 {
-    struct parts p = small_unpack(a, f, false);
-    int shift = 63 - f->man_bits;
+    bool denormal;
+    struct f80 r = widen(a, f, &denormal);
 
     st->up = false;
-    switch (p.cls) {
-    case PARTS_ZERO:
-        return f80_zero(p.sign);
-    case PARTS_INF:
-        return f80_inf(p.sign);
-    case PARTS_SNAN:
-        st->flags |= FLOAT_IE;
-        return f80_make(p.sign, F80_EXP_MAX, p.frac << shift | F80_INT_BIT | F80_QUIET_BIT);
-    case PARTS_QNAN:
-        return f80_make(p.sign, F80_EXP_MAX, p.frac << shift | F80_INT_BIT);
-    default:
-        break;
-    }
-    if (p.denormal)
+    if (denormal)
         st->flags |= FLOAT_DE;
-    return f80_make(p.sign, p.exp - f->exp_max / 2 + F80_BIAS, p.frac);
+    if (small_is_snan(a, f)) {
+        st->flags |= FLOAT_IE;
+        r.mant |= F80_QUIET_BIT;
+    }
+    return r;
 }
 
-force_inline uint64_t to_small(struct f80 a, const struct float_format *f,
-                               struct float_status *st)
+force_inline uint64_t to_small(struct f80 a, const struct float_format *f, struct float_status *st)
 {
     struct parts p = f80_unpack(a);
     uint64_t r;
 
     st->up = false;
     switch (p.cls) {
-    case PARTS_ZERO:
-        return small_pack(p.sign, 0, 0, f);
-    case PARTS_INF:
-        return small_inf(p.sign, f);
-    case PARTS_UNSUPPORTED:
-        return small_invalid(f, st);
+    case PARTS_ZERO: return small_pack(p.sign, 0, 0, f);
+    case PARTS_INF: return small_inf(p.sign, f);
+    case PARTS_UNSUPPORTED: return small_invalid(f, st);
     case PARTS_SNAN:
         st->flags |= FLOAT_IE;
         /* fall through */
     case PARTS_QNAN:
-        return small_pack(p.sign, f->exp_max,
-                          (p.frac << 1 >> (64 - f->man_bits)) | quiet_bit(f), f);
-    default:
-        break;
+        return small_pack(p.sign, f->exp_max, (p.frac << 1 >> (64 - f->man_bits)) | quiet_bit(f),
+                          f);
+    default: break;
     }
     r = round_pack(p.sign, p.exp - F80_BIAS + f->exp_max / 2, p.frac, f, st);
     if (st->flags & ~st->masks & (FLOAT_OE | FLOAT_UE)) {
@@ -72,6 +71,16 @@ struct f80 f80_from_f32(uint32_t a, struct float_status *st)
 struct f80 f80_from_f64(uint64_t a, struct float_status *st)
 {
     return from_small(a, &format_f64, st);
+}
+
+struct f80 f80_widen_f32(uint32_t a, bool *denormal)
+{
+    return widen(a, &format_f32, denormal);
+}
+
+struct f80 f80_widen_f64(uint64_t a, bool *denormal)
+{
+    return widen(a, &format_f64, denormal);
 }
 
 uint32_t f80_to_f32(struct f80 a, struct float_status *st)

@@ -101,8 +101,7 @@ force_inline uint64_t div_small(uint64_t a, uint64_t b, const struct float_forma
                       small_frac(a, f), small_frac(b, f), f, st);
 }
 
-force_inline uint64_t sqrt_small(uint64_t a, const struct float_format *f,
-                                 struct float_status *st)
+force_inline uint64_t sqrt_small(uint64_t a, const struct float_format *f, struct float_status *st)
 {
     struct parts p = small_unpack(a, f, st->daz);
     int bias = f->exp_max / 2;

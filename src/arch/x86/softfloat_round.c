@@ -8,8 +8,7 @@
 static uint64_t round_overflow(bool sign, bool inexact, const struct float_format *f,
                                struct float_status *st)
 {
-    bool to_inf = st->rounding == ROUND_NEAREST ||
-                  st->rounding == (sign ? ROUND_DOWN : ROUND_UP);
+    bool to_inf = st->rounding == ROUND_NEAREST || st->rounding == (sign ? ROUND_DOWN : ROUND_UP);
 
     st->flags |= FLOAT_OE;
     if (inexact || st->masks & FLOAT_OE)
