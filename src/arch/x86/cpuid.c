@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arch/x86/model.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/kvm_pv.h"
+#include "base/bits.h"
+#include "core/machine.h"
+
+const struct x86_model *x86_model_find(const char *name)
+{
+    for (size_t i = 0; x86_models[i]; i++)
+        if (!strcmp(name, x86_models[i]->name) || !strcmp(name, x86_models[i]->version))
+            return x86_models[i];
+    return NULL;
+}
+
+const struct x86_model *x86_model_default(void)
+{
+    const char *name = "v2";
+
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("bmi2"))
+        name = "v3";
+#endif
+    return x86_model_find(name);
+}
+
+static const struct x86_leaf *find_leaf(const struct x86_model *model, uint32_t leaf)
+{
+    for (const struct x86_leaf *l = model->leaves; l->leaf != UINT32_MAX; l++)
+        if (l->leaf == leaf)
+            return l;
+    return NULL;
+}
+
+uint64_t x86_cr4_allowed(const struct x86_model *model)
+{
+    const struct x86_leaf *l1 = find_leaf(model, 1), *l7 = find_leaf(model, 7);
+    uint64_t v = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
+                 CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+
+    v |= l1->ecx >> 17 & 1 ? CR4_PCIDE : 0;
+    v |= l1->ecx >> 26 & 1 ? CR4_OSXSAVE : 0;
+    v |= l7->ebx & 1 ? CR4_FSGSBASE : 0;
+    v |= l7->ebx >> 7 & 1 ? CR4_SMEP : 0;
+    v |= l7->ebx >> 20 & 1 ? CR4_SMAP : 0;
+    v |= l7->ecx >> 2 & 1 ? CR4_UMIP : 0;
+    return v;
+}
+
+/* Bytes of a standard-format XSAVE area for the features in xcr0 [SDM1 13.4]. */
+static uint32_t xsave_size(uint64_t xcr0)
+{
+    return xcr0 & 4 ? 576 + 256 : 576;
+}
+
+static void leaf_xsave(const struct x86_cpu *c, uint32_t sub, uint32_t out[4])
+{
+    uint64_t all = c->model->xcr0;
+
+    if (sub == 0) {
+        out[0] = (uint32_t)all;
+        out[1] = xsave_size(c->s.xcr0);
+        out[2] = xsave_size(all);
+    } else if (sub == 1) {
+        out[0] = 0xf; /* XSAVEOPT, XSAVEC, XGETBV(1), XSAVES */
+        out[1] = xsave_size(c->s.xcr0);
+    } else if (sub == 2 && (all & 4)) {
+        out[0] = 256; /* AVX: bytes and offset */
+        out[1] = 576;
+    }
+}
+
+/* Extended topology [SDM2 CPUID 0BH]: one thread a core, all cores in one package. */
+static void leaf_topology(const struct x86_cpu *c, uint32_t sub, uint32_t out[4])
+{
+    unsigned n = c->vcpu->machine->nvcpus, shift = 0;
+
+    while ((1u << shift) < n)
+        shift++;
+    out[2] = sub;
+    out[3] = c->vcpu->index;
+    if (sub == 0) {
+        out[1] = 1;
+        out[2] |= 1 << 8; /* SMT level */
+    } else if (sub == 1) {
+        out[0] = shift;
+        out[1] = n;
+        out[2] |= 2 << 8; /* core level */
+    }
+}
+
+void x86_cpuid(const struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    unsigned n = c->vcpu->machine->nvcpus;
+
+    memset(out, 0, 4 * sizeof(out[0]));
+    if (kvm_pv_cpuid(c, leaf, out))
+        return;
+    const struct x86_leaf *l = find_leaf(c->model, leaf);
+    if (l && (leaf != 7 || sub == 0)) {
+        out[0] = l->eax;
+        out[1] = l->ebx;
+        out[2] = l->ecx;
+        out[3] = l->edx;
+    }
+    switch (leaf) {
+    case 1:
+        out[1] |= c->vcpu->index << 24 | n << 16;
+        out[3] |= n > 1 ? BIT32(28) : 0;
+        out[2] |= c->s.cr4 & CR4_OSXSAVE ? BIT32(27) : 0;
+        break;
+    case 0x0b:
+        leaf_topology(c, sub, out);
+        break;
+    case 0x0d:
+        leaf_xsave(c, sub, out);
+        break;
+    case 0x80000001:
+        out[2] |= n > 1 ? 2 : 0; /* CmpLegacy: the logical processors are cores */
+        break;
+    case 0x80000008:
+        out[2] = n - 1;
+        break;
+    }
+}

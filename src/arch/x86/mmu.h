@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * mmu: what the software MMU keeps beside the TLB itself, and guest-physical accesses.
+ */
+#ifndef QUAD_ARCH_X86_MMU_H
+#define QUAD_ARCH_X86_MMU_H
+
+#include "arch/x86/cpu.h"
+
+#define X86_ASIDS 4096u
+
+struct x86_mmu {
+    uint16_t asid_of_pcid[4096]; /* 0: none given yet */
+    uint16_t next_asid;
+    /* Regions (hashed by address) of which a 4-KiB piece of a large page may be in the TLB: an
+     * INVLPG there has to drop more than one entry. */
+    uint64_t large_2m[64], large_1g[64];
+    bool any_large;
+    uint64_t mem_generation; /* of core/mem when the TLB was last emptied */
+    uint64_t n_fill, n_flush_all, n_flush_page, n_walk_fault; /* counters */
+};
+
+/* A translation: where an access of up to the end of the page goes. */
+struct x86_xlat {
+    uint64_t pa;
+    struct x86_tlbe *e; /* filled entry, or NULL: a device window */
+};
+
+/* Guest-physical access of 1, 2, 4, 8 bytes outside RAM: local APIC, then the bus. */
+uint64_t x86_mmio_read(struct x86_cpu *c, uint64_t pa, unsigned size);
+void x86_mmio_write(struct x86_cpu *c, uint64_t pa, unsigned size, uint64_t v);
+
+/* The tables that describe the current paging mode. */
+static inline bool x86_is_canonical(uint64_t lin)
+{
+    return (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
+#endif
