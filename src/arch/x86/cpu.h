@@ -96,6 +96,8 @@ struct x86_cpu {
      * on within the block (stores into it, mode changes) calls x86_end_block(). */
     const struct x86_insn *cur, *end;
     bool no_chain; /* leave the dispatcher's fast path once: state it cached has changed */
+    bool intr_waiting; /* something is pending that IF, a shadow or NMI blocking holds back */
+    uint64_t random; /* state of the deterministic generator */
     bool pv_kicked;  /* atomic: KVM_HC_KICK_CPU ends the next halt */
     uint64_t icount; /* instructions retired since creation (REP iterations count once) */
 
