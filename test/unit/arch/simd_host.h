@@ -3,8 +3,9 @@
  * simd_host: run one vector operation on the host CPU and by its C function, and compare.
  *
  * Registers of a case: r[0] is destination (and first source of a legacy form), r[1] the second
- * source, r[2] the first source of a VEX form. A list macro LIST(F) names operations once;
- * HOST_*(op) makes the host's function, ROW_*(op) the table row.
+ * source, r[2] the first source of a VEX form; r[3].d[0] is MXCSR, before and after, and d[1] the one
+ * to go on with. A list macro LIST(F) names operations once; HOST_*(op) makes the host's function,
+ * ROW_*(op) the table row.
  */
 #ifndef QUAD_TEST_UNIT_ARCH_SIMD_HOST_H
 #define QUAD_TEST_UNIT_ARCH_SIMD_HOST_H
@@ -18,15 +19,16 @@
 struct simd_case {
     const char *name;
     x86_sem_fn *fn;
-    void (*host)(union x86_ymm r[3]);
+    void (*host)(union x86_ymm r[4]);
     uint8_t size;   /* 8 16 32 */
     uint16_t flags; /* IN_VEX ... */
     int imm;        /* -1: none */
     bool imm_only;  /* shift by immediate: no second source */
 };
 
-#define SIMD_LOAD "vmovdqu (%0),%%ymm0\n vmovdqu 32(%0),%%ymm1\n vmovdqu 64(%0),%%ymm2\n "
-#define SIMD_STORE "\n vmovdqu %%ymm0,(%0)\n vzeroupper"
+#define SIMD_LOAD                                                                            \
+    "ldmxcsr 96(%0)\n vmovdqu (%0),%%ymm0\n vmovdqu 32(%0),%%ymm1\n vmovdqu 64(%0),%%ymm2\n "
+#define SIMD_STORE "\n vmovdqu %%ymm0,(%0)\n vzeroupper\n stmxcsr 96(%0)\n ldmxcsr 100(%0)"
 #define SIMD_ASM(text) \
     __asm__ volatile(SIMD_LOAD text SIMD_STORE : : "r"(r) : "memory", "xmm0", "xmm1", "xmm2")
 #define SIMD_MMX(text)                                                                       \
@@ -159,24 +161,28 @@ static inline int simd_ours(struct x86_cpu *c, const struct simd_case *t, union 
     return fault;
 }
 
-static inline void simd_compare(struct x86_cpu *c, const struct simd_case *t, uint64_t *seed,
-                                bool memory)
+/* One case; in[0..2] are the registers, mxcsr has all exceptions masked. */
+static inline void simd_compare(struct x86_cpu *c, const struct simd_case *t,
+                                const union x86_ymm in[3], uint32_t mxcsr, bool memory)
 {
-    union x86_ymm in[3], host[3], ours[3];
+    union x86_ymm host[4], ours[3];
 
-    for (unsigned i = 0; i < 3; i++)
-        in[i] = simd_random(seed);
-    memcpy(host, in, sizeof(in));
-    memcpy(ours, in, sizeof(in));
+    memcpy(host, in, 3 * sizeof(in[0]));
+    memcpy(ours, in, sizeof(ours));
+    host[3].d[0] = c->s.mxcsr = mxcsr;
+    host[3].d[1] = 0x1f80;
     t->host(host);
     assert_int_equal(simd_ours(c, t, ours, memory && !t->imm_only), FAKE_NO_FAULT);
-    if (!memcmp(host, ours, 32))
+    if (t->flags & IN_MMX)
+        c->s.mxcsr = host[3].d[0]; /* the MMX sequence does not load it */
+    if (!memcmp(host, ours, 32) && host[3].d[0] == c->s.mxcsr)
         return;
     simd_print("dst", &in[0]);
     simd_print("source", &in[1]);
     simd_print("first", &in[2]);
     simd_print("host", &host[0]);
     simd_print("ours", &ours[0]);
+    fprintf(stderr, "  mxcsr    %x: host %x ours %x\n", mxcsr, host[3].d[0], c->s.mxcsr);
     fail_msg("%s%s differs from the host", t->name, memory ? " (memory)" : "");
 }
 
@@ -186,9 +192,15 @@ static inline void simd_run_table(const struct simd_case *t, size_t n)
     uint64_t seed = test_seed();
     unsigned rounds = test_long() ? 10000 : 400;
 
-    for (size_t i = 0; i < n; i++)
-        for (unsigned k = 0; k < rounds; k++)
-            simd_compare(c, &t[i], &seed, k & 1);
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned k = 0; k < rounds; k++) {
+            union x86_ymm in[3];
+
+            for (unsigned j = 0; j < 3; j++)
+                in[j] = simd_random(&seed);
+            simd_compare(c, &t[i], in, 0x1f80, k & 1);
+        }
+    }
     fake_cpu_destroy(c);
 }
 
