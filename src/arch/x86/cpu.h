@@ -89,6 +89,7 @@ struct x86_cpu {
 
     /* Software TLB (arch/x86/mmu.c). */
     struct x86_tlbe *tlb; /* = tlbs[current context] */
+    uint32_t tlb_epoch;   /* grows when entries were dropped without a change of asid */
     uint64_t asid;        /* tag of the current address space, 1..4095 */
     struct x86_tlbe (*tlbs)[X86_TLB_SIZE];
 

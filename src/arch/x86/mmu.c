@@ -20,6 +20,7 @@ static void tlb_clear(struct x86_cpu *c)
     memset(mmu->large_2m, 0, sizeof(mmu->large_2m));
     memset(mmu->large_1g, 0, sizeof(mmu->large_1g));
     mmu->any_large = false;
+    c->tlb_epoch++;
 }
 
 /* Point c->asid at the current address space; a new number where it has none. */
@@ -102,6 +103,7 @@ void x86_tlb_flush_page(struct x86_cpu *c, uint64_t lin)
     struct x86_mmu *mmu = c->mmu;
 
     mmu->n_flush_page++;
+    c->tlb_epoch++;
     if (hash_test(mmu->large_1g, lin >> 30)) {
         x86_tlb_flush_all(c);
         return;

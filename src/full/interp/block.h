@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * block: the interpreter's cache of decoded code, one per vCPU.
+ *
+ * A block is a run of decoded instructions from one guest-physical place up to a branch, a page
+ * end or a length limit, keyed by guest-physical address and the MODE_* bits, so that it serves
+ * every linear address and address space that maps the page. It is good while the page's code
+ * generation (core/mem.h) is what it was when the bytes were read.
+ *
+ * An instruction that crosses a page end is a block of its own with a second page to check.
+ */
+#ifndef QUAD_FULL_INTERP_BLOCK_H
+#define QUAD_FULL_INTERP_BLOCK_H
+
+#include "arch/x86/cpu.h"
+
+#define BLOCK_INSNS_MAX 32
+
+struct block {
+    uint64_t gpa; /* of the first byte */
+    uint32_t mode;
+    uint32_t gen;
+    const uint32_t *genp; /* the page's generation */
+    uint32_t gen2;        /* likewise of the second page, when crossing */
+    const uint32_t *genp2; /* NULL: does not cross */
+    uint64_t gpa2;         /* of the second page */
+    struct block *next;    /* hash chain */
+    uint16_t n, bytes;
+    bool poll; /* ends in an instruction after which held-back interrupts may become deliverable */
+    struct x86_insn insns[];
+};
+
+struct block_cache {
+    struct block **hash;
+    uint8_t *arena;
+    size_t used;
+    uint64_t n_decoded, n_stale, n_full; /* counters */
+};
+
+void block_cache_init(struct block_cache *bc);
+void block_cache_fini(struct block_cache *bc);
+void block_cache_clear(struct block_cache *bc);
+
+/* The block at c's CS:RIP, decoded if need be. Raises fetch faults. *scratch is used for code that
+ * is not cacheable (outside RAM and ROM). */
+struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin);
+
+static inline bool block_is_fresh(const struct block *b)
+{
+    return __atomic_load_n(b->genp, __ATOMIC_RELAXED) == b->gen;
+}
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "full/interp/interp.h"
+
+#include "arch/x86/arch.h"
+#include "arch/x86/exc.h"
+#include "arch/x86/flags.h"
+#include "arch/x86/intr.h"
+#include "arch/x86/mmu.h"
+#include "arch/x86/tlb.h"
+#include "base/trace.h"
+#include "core/machine.h"
+#include "full/interp/block.h"
+
+/* A direct-mapped cache in front of the block hash, by linear address: a hit needs no page walk,
+ * no TLB look-up and no hashing. The tag holds all that the translation depends on. */
+#define JUMP_BITS 12
+
+struct jump {
+    uint64_t lin, tag;
+    struct block *block;
+};
+
+struct interp_vcpu {
+    struct block_cache blocks;
+    struct jump jumps[1u << JUMP_BITS];
+    uint64_t mem_generation;
+    uint64_t n_blocks, n_faults, n_polls; /* counters */
+};
+
+static uint64_t jump_tag(const struct x86_cpu *c)
+{
+    uint64_t ctx = c->tlb == c->tlbs[TLB_USER];
+
+    return c->asid | (uint64_t)c->mode << 12 | ctx << 20 | (uint64_t)c->tlb_epoch << 32;
+}
+
+static struct block *find(struct interp_vcpu *iv, struct x86_cpu *c, uint64_t lin)
+{
+    struct jump *j = &iv->jumps[(lin ^ lin >> JUMP_BITS) & ((1u << JUMP_BITS) - 1)];
+    uint64_t tag = jump_tag(c);
+
+    if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
+        return j->block;
+    struct block *b = block_find(&iv->blocks, c, lin);
+    if (iv->blocks.used == 0 || b->genp2 || !block_is_fresh(b))
+        return b; /* not to be remembered */
+    *j = (struct jump){lin, tag, b};
+    return b;
+}
+
+/* Guest-physical mappings changed under us. */
+static void drop_everything(struct interp_vcpu *iv, struct x86_cpu *c)
+{
+    block_cache_clear(&iv->blocks);
+    memset(iv->jumps, 0, sizeof(iv->jumps));
+    x86_tlb_flush_all(c);
+    iv->mem_generation = c->mem->generation;
+}
+
+static void check_code_limit(struct x86_cpu *c, struct block *b)
+{
+    uint64_t ip = c->s.r[X86_RIP];
+    uint32_t limit = c->s.seg[SEG_CS].limit;
+
+    if (likely(limit == UINT32_MAX))
+        return;
+    if (ip > limit)
+        x86_gp0(c);
+    /* Stop short of an instruction that passes the limit; alone, it faults. */
+    uint64_t end = ip;
+    for (unsigned i = 0; i < b->n; i++) {
+        end += b->insns[i].len;
+        if (end - 1 > limit) {
+            if (i == 0)
+                x86_gp0(c);
+            c->end = &b->insns[i];
+            return;
+        }
+    }
+}
+
+/* Run one block, or a part of it when few instructions are left. */
+static void run_block(struct x86_cpu *c, struct block *b, uint64_t most)
+{
+    const struct x86_insn *in = b->insns;
+
+    c->cur = NULL;
+    c->end = in + MIN((uint64_t)b->n, most);
+    if (unlikely(!(c->mode & MODE_CODE64)))
+        check_code_limit(c, b);
+    do {
+        c->cur = in;
+        c->s.r[X86_RIP] += in->len;
+        in->fn(c, in);
+        in++;
+    } while (in < c->end);
+    c->s.r[X86_RIP] &= c->ip_mask;
+}
+
+/* Before a block: whatever is not plain running. STOP_KICK + 1 stands for "run on". */
+#define RUN_ON ((enum stop_reason)(STOP_FAIL + 1))
+
+static enum stop_reason at_boundary(struct vcpu *v, struct interp_vcpu *iv, struct x86_cpu *c)
+{
+    uint32_t req = vcpu_requests(v);
+
+    if (req & (REQ_STOP | REQ_EXCL | REQ_RESET))
+        return STOP_KICK;
+    if (req & REQ_FLUSH)
+        vcpu_request_done(v, REQ_FLUSH);
+    if (iv->mem_generation != c->mem->generation)
+        drop_everything(iv, c);
+    iv->n_polls++;
+    switch (x86_poll_events(c)) {
+    case EVENT_WAIT:
+        return vcpu_requests(v) ? STOP_KICK : STOP_HALT;
+    case EVENT_SHUTDOWN:
+        return STOP_CRASH;
+    case EVENT_NONE:
+    case EVENT_DELIVERED:
+        break;
+    }
+    return RUN_ON;
+}
+
+static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, struct x86_cpu *c)
+{
+    bool poll = true;
+
+    for (;;) {
+        if (unlikely(vcpu_requests(v) || poll || c->s.mp_state != MP_RUNNABLE)) {
+            enum stop_reason why = at_boundary(v, iv, c);
+            if (why != RUN_ON)
+                return why;
+            poll = false;
+        }
+        if (unlikely(!v->budget))
+            return STOP_BUDGET;
+        bool shadow = c->s.intr_shadow;
+        uint64_t most = shadow ? 1 : v->budget;
+        c->cur = NULL;
+        struct block *b = find(iv, c, c->s.r[X86_RIP] + c->segbase[SEG_CS]);
+        c->s.intr_shadow = false;
+        iv->n_blocks++;
+        run_block(c, b, most);
+        uint64_t done = (uint64_t)(c->cur - b->insns) + 1;
+        c->cur = NULL;
+        c->icount += done;
+        if (unlikely(v->budget != UINT64_MAX))
+            v->budget -= done;
+        poll = shadow || (b->poll && c->intr_waiting);
+    }
+}
+
+static enum stop_reason interp_run(struct vcpu *v)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+    struct interp_vcpu *iv = c->engine;
+
+    if (setjmp(c->unwind)) {
+        /* An instruction, or the fetch of one, raised c->fault. */
+        iv->n_faults++;
+        if (x86_deliver(c) < 0) {
+            TRACE(triple_fault, "vcpu=%u", v->index);
+            return STOP_CRASH;
+        }
+        if (v->budget != UINT64_MAX && v->budget)
+            v->budget--;
+    }
+    return interp_loop(v, iv, c);
+}
+
+static int interp_probe(struct engine_caps *caps, struct error *err)
+{
+    (void)err;
+    *caps = (struct engine_caps){.exact_budget = true, .deterministic = true, .max_vcpus = 64};
+    strcpy(caps->reason, "portable interpreter: runs on any host, needs nothing");
+    return 0;
+}
+
+static int interp_open(struct engine *eng, struct machine *m, struct error *err)
+{
+    (void)eng;
+    if (strcmp(m->arch->name, "x86"))
+        return fail(err, ENOTSUP, "engine interp: no %s", m->arch->name);
+    return 0;
+}
+
+static void interp_close(struct engine *eng)
+{
+    (void)eng;
+}
+
+/* Slots are found through core/mem; its generation says when cached translations are stale. */
+static int interp_map(struct engine *eng, struct mem_slot *slot, struct error *err)
+{
+    (void)eng;
+    (void)slot;
+    (void)err;
+    return 0;
+}
+
+static void interp_unmap(struct engine *eng, struct mem_slot *slot)
+{
+    (void)eng;
+    (void)slot;
+}
+
+static void interp_dirty(struct engine *eng, struct mem_slot *slot, enum dirty_op op,
+                         uint64_t *bitmap)
+{
+    /* Page flags are always kept: only fetching does anything. */
+    if (op == DIRTY_FETCH)
+        mem_dirty_fetch(&eng->machine->mem, slot, bitmap);
+}
+
+static int interp_vcpu_open(struct vcpu *v, struct error *err)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+    struct interp_vcpu *iv = xcalloc(1, sizeof(*iv));
+
+    (void)err;
+    block_cache_init(&iv->blocks);
+    c->engine = iv;
+    return 0;
+}
+
+static void interp_vcpu_close(struct vcpu *v)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+    struct interp_vcpu *iv = c->engine;
+
+    if (!iv)
+        return;
+    block_cache_fini(&iv->blocks);
+    free(iv);
+    c->engine = NULL;
+}
+
+/* The request word is all: it is looked at before every block. */
+static void interp_kick(struct vcpu *v)
+{
+    (void)v;
+}
+
+static void interp_get(struct vcpu *v, unsigned groups)
+{
+    (void)groups;
+    x86_flags_sync(x86_cpu_of(v));
+}
+
+static int interp_put(struct vcpu *v, unsigned groups, struct error *err)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+
+    (void)groups;
+    (void)err;
+    x86_set_rflags(c, c->s.rflags);
+    x86_derive(c);
+    drop_everything(c->engine, c);
+    vcpu_request(v, REQ_INTR);
+    return 0;
+}
+
+static void interp_dump(struct engine *eng, const char *what, FILE *out)
+{
+    (void)what;
+    for (unsigned i = 0; i < eng->machine->nvcpus; i++) {
+        const struct x86_cpu *c = x86_cpu_of(eng->machine->vcpus[i]);
+        const struct interp_vcpu *iv = c->engine;
+        const struct x86_mmu *mmu = c->mmu;
+        fprintf(out,
+                "vcpu%u: instructions %" PRIu64 " blocks %" PRIu64 " decoded %" PRIu64
+                " stale %" PRIu64 " cache-full %" PRIu64 " faults %" PRIu64 " polls %" PRIu64
+                " tlb-fills %" PRIu64 " tlb-flushes %" PRIu64 " tlb-page-flushes %" PRIu64 "\n",
+                i, c->icount, iv->n_blocks, iv->blocks.n_decoded, iv->blocks.n_stale,
+                iv->blocks.n_full, iv->n_faults, iv->n_polls, mmu->n_fill, mmu->n_flush_all,
+                mmu->n_flush_page);
+    }
+}
+
+const struct engine_type interp_engine = {
+    .name = "interp",
+    .way = "full",
+    .help = "portable interpreter, the reference",
+    .probe = interp_probe,
+    .open = interp_open,
+    .close = interp_close,
+    .map = interp_map,
+    .unmap = interp_unmap,
+    .dirty = interp_dirty,
+    .vcpu_open = interp_vcpu_open,
+    .vcpu_close = interp_vcpu_close,
+    .vcpu_run = interp_run,
+    .vcpu_kick = interp_kick,
+    .vcpu_get = interp_get,
+    .vcpu_put = interp_put,
+    .dump = interp_dump,
+};
