@@ -38,6 +38,11 @@ void x86_raise_soft(struct x86_cpu *c, unsigned vector)
     unwind(c, &(struct x86_fault){.vector = (uint8_t)vector, .soft = true}, false);
 }
 
+void x86_raise_icebp(struct x86_cpu *c)
+{
+    unwind(c, &(struct x86_fault){.vector = EXC_DB, .icebp = true}, false);
+}
+
 void x86_raise_db(struct x86_cpu *c, uint64_t dr6_bits)
 {
     unwind(c, &(struct x86_fault){.vector = EXC_DB, .dr6_bits = dr6_bits}, true);

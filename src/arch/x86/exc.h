@@ -20,6 +20,9 @@ int x86_deliver(struct x86_cpu *c);
 int x86_deliver_intr(struct x86_cpu *c, uint8_t vector);
 int x86_deliver_nmi(struct x86_cpu *c);
 
+/* INT1: as x86_raise_soft(EXC_DB), but the gate's DPL is not checked. */
+noreturn_fn void x86_raise_icebp(struct x86_cpu *c);
+
 /* Write the bits of RFLAGS in mask (all arithmetic ones or none), with what follows from a change
  * of TF, IF, AC, VM. */
 void x86_write_flags(struct x86_cpu *c, uint64_t v, uint64_t mask);

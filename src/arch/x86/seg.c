@@ -11,7 +11,7 @@ void x86_pick_tlb(struct x86_cpu *c)
     enum x86_tlb_ctx ctx = TLB_USER;
 
     if (c->cpl != 3)
-        ctx = c->s.rflags & FL_AC ? TLB_SUPER_AC : TLB_SUPER;
+        ctx = (c->s.rflags & FL_AC) || !(c->s.cr4 & CR4_SMAP) ? TLB_SUPER_AC : TLB_SUPER;
     c->tlb = c->tlbs ? c->tlbs[ctx] : NULL;
 }
 
@@ -260,4 +260,78 @@ void x86_seg_load(struct x86_cpu *c, unsigned seg, uint16_t sel)
         x86_raise_error(c, EXC_NP, error);
     x86_desc_accessed(c, &d);
     x86_seg_put(c, seg, sel, d.raw);
+}
+
+/* ---- stacks on their way in ---- */
+
+void x86_stack_current(struct x86_cpu *c, struct x86_stack *st, uint32_t error)
+{
+    *st = (struct x86_stack){
+        .seg = c->s.seg[SEG_SS],
+        .mask = c->stack_mask,
+        .sp = c->s.r[RSP],
+        .wide = c->mode & MODE_CODE64,
+        .ctx = c->cpl == 3 ? TLB_USER : TLB_SUPER,
+        .error = error,
+    };
+}
+
+void x86_stack_from_desc(struct x86_stack *st, uint16_t sel, uint64_t raw, uint64_t sp,
+                         uint32_t error)
+{
+    *st = (struct x86_stack){
+        .seg = {.sel = sel,
+                .attr = (uint16_t)desc_attr(raw),
+                .limit = desc_limit(raw),
+                .base = desc_base(raw)},
+        .mask = desc_attr(raw) & SEG_A_DB ? UINT32_MAX : UINT16_MAX,
+        .sp = sp,
+        .ctx = desc_dpl(raw) == 3 ? TLB_USER : TLB_SUPER,
+        .error = error,
+    };
+}
+
+static uint64_t stack_lin(struct x86_cpu *c, const struct x86_stack *st, uint64_t ea, unsigned size)
+{
+    const struct x86_seg *s = &st->seg;
+    uint64_t last = ea + size - 1;
+
+    if (st->wide) {
+        if ((uint64_t)((int64_t)(ea << 16) >> 16) != ea ||
+            (uint64_t)((int64_t)(last << 16) >> 16) != last)
+            x86_raise_error(c, EXC_SS, st->error);
+        return ea;
+    }
+    if ((c->mode & (MODE_PROT | MODE_VM86)) == MODE_PROT && (s->attr & SEG_A_DC) &&
+        !(s->attr & SEG_A_CODE)) {
+        if (ea <= s->limit || last > (s->attr & SEG_A_DB ? UINT32_MAX : UINT16_MAX))
+            x86_raise_error(c, EXC_SS, st->error);
+    } else if (last > s->limit) {
+        x86_raise_error(c, EXC_SS, st->error);
+    }
+    return (uint32_t)(ea + s->base);
+}
+
+void x86_stack_push(struct x86_cpu *c, struct x86_stack *st, unsigned size, uint64_t v)
+{
+    uint64_t ea = (st->sp - size) & st->mask;
+
+    x86_sys_st(c, st->ctx, stack_lin(c, st, ea, size), size, v);
+    st->sp = (st->sp & ~st->mask) | ea;
+}
+
+uint64_t x86_stack_pop(struct x86_cpu *c, struct x86_stack *st, unsigned size)
+{
+    uint64_t v = x86_stack_peek(c, st, 0, size);
+
+    st->sp = (st->sp & ~st->mask) | ((st->sp + size) & st->mask);
+    return v;
+}
+
+uint64_t x86_stack_peek(struct x86_cpu *c, const struct x86_stack *st, unsigned offset,
+                        unsigned size)
+{
+    uint64_t ea = (st->sp + offset) & st->mask;
+
+    return x86_sys_ld(c, st->ctx, stack_lin(c, st, ea, size), size);
 }

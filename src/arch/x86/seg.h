@@ -75,6 +75,23 @@ void x86_seg_load(struct x86_cpu *c, unsigned seg, uint16_t sel);
 void x86_check_ss(struct x86_cpu *c, struct x86_desc *d, uint16_t sel, unsigned cpl,
                   unsigned vector, unsigned ext);
 
+/* A stack that is being built or read before it is (or after it was) the current one: accesses obey
+ * the limits of `seg` and fault with #SS(error). Local until the caller commits seg and sp. */
+struct x86_stack {
+    struct x86_seg seg;
+    uint64_t mask, sp;
+    bool wide; /* 64-bit: no limits, canonical addresses */
+    enum x86_tlb_ctx ctx;
+    uint32_t error;
+};
+void x86_stack_current(struct x86_cpu *c, struct x86_stack *st, uint32_t error);
+void x86_stack_from_desc(struct x86_stack *st, uint16_t sel, uint64_t raw, uint64_t sp,
+                         uint32_t error);
+void x86_stack_push(struct x86_cpu *c, struct x86_stack *st, unsigned size, uint64_t v);
+uint64_t x86_stack_pop(struct x86_cpu *c, struct x86_stack *st, unsigned size);
+uint64_t x86_stack_peek(struct x86_cpu *c, const struct x86_stack *st, unsigned offset,
+                        unsigned size);
+
 /* Which TLB context the current state uses. */
 void x86_pick_tlb(struct x86_cpu *c);
 
