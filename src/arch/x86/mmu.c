@@ -155,9 +155,11 @@ void x86_mmio_write(struct x86_cpu *c, uint64_t pa, unsigned size, uint64_t v)
 
 /* ----------------------------------------------------------------------------------------- fill */
 
+/* In long mode also 32-bit code reaches descriptor tables and handlers' stacks anywhere; its own
+ * addresses come cut to 32 bits. */
 static uint64_t lin_mask(const struct x86_cpu *c)
 {
-    return c->mode & MODE_CODE64 ? UINT64_MAX : UINT32_MAX;
+    return c->mode & MODE_LMA ? UINT64_MAX : UINT32_MAX;
 }
 
 static struct x86_tlbe *fill(struct x86_cpu *c, uint64_t lin, enum x86_tlb_ctx ctx,
