@@ -563,7 +563,7 @@ static void sizes(struct dec *d, struct x86_insn *in, const struct x86_entry *e)
         in->size = in->flags & IN_L256 ? 32 : 16;
     else if (mmx)
         in->size = 8;
-    else if (by)
+    else if (by && !(e->attr & (A_NEAR | A_D64))) /* those go by what is pushed or popped */
         in->size = size_of(d, by);
     else
         in->size = mem ? 10 : d->osz;
