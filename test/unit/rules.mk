@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Tests that compare with the host processor need an x86-64 one.
 TEST_SKIP += $(if $(filter x86_64,$(HOST_ARCH)),,$(wildcard test/unit/arch/host_*.c))
+# Zydis, the independent decoder, is a test library: without it that test is not built.
+TEST_SKIP += $(if $(wildcard /usr/include/Zydis/Zydis.h),,test/unit/arch/decode_zydis.c)
+LIBS_test/unit/arch/decode_zydis := -lZydis -lZycore

@@ -190,12 +190,16 @@ static const struct x86_entry *resolve(struct dec *d, const struct x86_entry *e)
         case EK_RM: e = e->sub + (modrm(d) & 7); break;
         case EK_PP: e = e->sub + d->pp; break;
         case EK_W: e = e->sub + (d->vex ? d->vexw : d->rex >> 3 & 1); break;
-        case EK_W64: e = e->sub + (d->rex >> 3 & 1); break;
+        case EK_W64:
+            if (d->vex && d->vexw && !d->code64) /* VPINSRQ, VPEXTRQ [APM4] */
+                return NULL;
+            e = e->sub + (d->rex >> 3 & 1);
+            break;
         case EK_L: e = e->sub + d->vexl; break;
         case EK_VEX: e = e->sub + d->vex; break;
         case EK_O64: e = e->sub + d->code64; break;
         case EK_NOP: e = e->sub + (d->rex & 1 ? 0 : d->rep == 0xf3 ? 2 : 1); break;
-        case EK_X87: e = e->sub + (is_reg(d) ? 8 + (d->modrm & 0x3f) : d->modrm >> 3); break;
+        case EK_X87: e = e->sub + (is_reg(d) ? 8 + (d->modrm & 0x3f) : (d->modrm >> 3 & 7)); break;
         }
     }
 }
@@ -238,7 +242,7 @@ unsigned x86_opd_bytes(const struct x86_insn *in, unsigned size, bool is_mem, ui
     unsigned x = in->flags & IN_L256 ? 32 : 16;
 
     switch ((enum x86_opd_size)size) {
-    case OS_NONE: return 0;
+    case OS_NONE: case OS_env: return 0;
     case OS_b: return 1;
     case OS_w: return 2;
     case OS_d: return 4;
@@ -275,7 +279,7 @@ static uint8_t size_of(const struct dec *d, const struct x86_opd *o)
     case OS_q: return 8;
     case OS_dq: return 16;
     case OS_t: return 10;
-    case OS_z: case OS_p: case OS_a: return MIN(d->osz, 4);
+    case OS_z: case OS_p: case OS_a: case OS_env: return MIN(d->osz, 4);
     case OS_y: return d->rex & 8 ? 8 : 4;
     case OS_n: return d->code64 ? 8 : 4;
     case OS_s: return d->code64 ? 8 : d->osz;
@@ -587,7 +591,7 @@ static bool is_vex_ok(const struct dec *d, const struct x86_insn *in, const stru
             (in->dst == in->src2 || in->dst == in->count || in->src2 == in->count))
             return false;
     }
-    return used || !(d->code64 ? d->vvvv : d->vvvv & 7);
+    return used || !d->vvvv;
 }
 
 /* Shifts of a vector by an immediate: VEX has the destination in vvvv. */

@@ -177,7 +177,7 @@ const struct x86_entry x86_map1[256] = {
         ROW8(O2(fdiv, ST, STi, 0)), ROW8(O2(fdivr, ST, STi, 0))),
     [0xd9] = SUB(X87,
         O2(fld, ST, Md, 0), BAD, O2(fst, Md, ST, 0), O2(fstp, Md, ST, 0),
-        O1(fldenv, Mz, A_SRC), O1(fldcw, Mw, A_SRC), O1(fnstenv, Mz, 0), O1(fnstcw, Mw, 0),
+        O1(fldenv, Me, A_SRC), O1(fldcw, Mw, A_SRC), O1(fnstenv, Me, 0), O1(fnstcw, Mw, 0),
         ROW8(O2(fld, ST, STi, 0)), ROW8(O2(fxch, ST, STi, 0)),
         O0(fnop, 0), BAD, BAD, BAD, BAD, BAD, BAD, BAD,
         ROW8(O2(fstp, STi, ST, 0)), /* alias */
@@ -209,7 +209,7 @@ const struct x86_entry x86_map1[256] = {
         ROW8(O2(fdivr, STi, ST, 0)), ROW8(O2(fdiv, STi, ST, 0))),
     [0xdd] = SUB(X87,
         O2(fld, ST, Mq, 0), O2(fisttp, Mq, ST, FT(SSE3)), O2(fst, Mq, ST, 0),
-        O2(fstp, Mq, ST, 0), O1(frstor, Mz, A_SRC), BAD, O1(fnsave, Mz, 0), O1(fnstsw, Mw, 0),
+        O2(fstp, Mq, ST, 0), O1(frstor, Me, A_SRC), BAD, O1(fnsave, Me, 0), O1(fnstsw, Mw, 0),
         ROW8(O1(ffree, STi, 0)), ROW8(O2(fxch, ST, STi, 0)), /* alias */
         ROW8(O2(fst, STi, ST, 0)), ROW8(O2(fstp, STi, ST, 0)),
         ROW8(O2(fucom, ST, STi, 0)), ROW8(O2(fucomp, ST, STi, 0)),

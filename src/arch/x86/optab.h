@@ -51,10 +51,10 @@ enum x86_opd_kind {
 /* Size letter. v: 2 4 8 by operand size; z: 2 4; y: 4 8; n: 4, 8 in 64-bit code; p: far pointer;
  * s: descriptor-table register; t: 10 bytes; x: 16 32 by VEX.L; h, qr, ei: half, quarter, eighth
  * of x; du: MOVDDUP's; vw: register v, memory w; bd, wd: register d, memory b, w; a: BOUND's
- * pair; none: whatever the operation knows */
+ * pair; env: x87 environment in the layout of the operand size; none: whatever the operation knows */
 enum x86_opd_size {
     OS_NONE, OS_b, OS_w, OS_d, OS_q, OS_dq, OS_qq, OS_t, OS_v, OS_z, OS_y, OS_n, OS_p, OS_s,
-    OS_a, OS_x, OS_h, OS_qr, OS_ei, OS_du, OS_vw, OS_bd, OS_wd,
+    OS_a, OS_x, OS_h, OS_qr, OS_ei, OS_du, OS_vw, OS_bd, OS_wd, OS_env,
 };
 
 struct x86_opd {
@@ -69,7 +69,7 @@ struct x86_opd {
     X(Gb, G, b, 0) X(Gw, G, w, 0) X(Gd, G, d, 0) X(Gv, G, v, 0) X(Gy, G, y, 0) X(Gn, G, n, 0) \
     X(Gz, G, z, 0)                                                                            \
     X(M, M, NONE, 0) X(Mb, M, b, 0) X(Mw, M, w, 0) X(Md, M, d, 0) X(Mq, M, q, 0)              \
-    X(Mdq, M, dq, 0) X(Mt, M, t, 0) X(Mx, M, x, 0) X(Mv, M, v, 0) X(Mz, M, z, 0)              \
+    X(Mdq, M, dq, 0) X(Mt, M, t, 0) X(Mx, M, x, 0) X(Mv, M, v, 0) X(Me, M, env, 0)             \
     X(My, M, y, 0) X(Mp, M, p, 0) X(Ma, M, a, 0) X(Ms, M, s, 0)                               \
     X(Rd, R, d, 0) X(Rv, R, v, 0) X(Ry, R, y, 0) X(Rn, R, n, 0)                               \
     X(Zb, Z, b, 0) X(Zv, Z, v, 0) X(By, B, y, 0)                                              \

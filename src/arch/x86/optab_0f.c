@@ -31,12 +31,13 @@
                   __VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__
 
 /* Group 7, register forms. */
-#define G7_0 SUB(RM, BAD, O0(vmcall, EB), BAD, BAD, BAD, BAD, BAD, BAD)
-#define G7_1 SUB(RM, O0(monitor, FT(MONITOR) | IC(MONITOR)),                            \
-                 O0(mwait, EB | FT(MONITOR) | IC(MWAIT)), O0(clac, FT(SMAP)),           \
-                 O0(stac, FT(SMAP)), BAD, BAD, BAD, BAD)
-#define G7_2 SUB(RM, O0(xgetbv, FT(XSAVE)), O0(xsetbv, EB | FT(XSAVE) | IC(XSETBV)),    \
-                 BAD, BAD, BAD, BAD, BAD, BAD)
+#define NOPREFIX(...) SUB(PP, __VA_ARGS__, BAD, BAD, BAD)
+#define G7_0 SUB(RM, BAD, NOPREFIX(O0(vmcall, EB)), BAD, BAD, BAD, BAD, BAD, BAD)
+#define G7_1 SUB(RM, NOPREFIX(O0(monitor, FT(MONITOR) | IC(MONITOR))),                  \
+                 NOPREFIX(O0(mwait, EB | FT(MONITOR) | IC(MWAIT))),                     \
+                 NOPREFIX(O0(clac, FT(SMAP))), NOPREFIX(O0(stac, FT(SMAP))), BAD, BAD, BAD, BAD)
+#define G7_2 SUB(RM, NOPREFIX(O0(xgetbv, FT(XSAVE))),                                   \
+                 NOPREFIX(O0(xsetbv, EB | FT(XSAVE) | IC(XSETBV))), BAD, BAD, BAD, BAD, BAD, BAD)
 #define G7_3 SUB(RM, BAD, O0(vmmcall, EB | IC(VMMCALL)), BAD, BAD, BAD, BAD, BAD, BAD)
 #define G7_7 SUB(RM, O0(swapgs, A_O64), O0(rdtscp, FT(RDTSCP) | IC(RDTSCP)),            \
                  BAD, BAD, BAD, BAD, BAD, BAD)
@@ -244,9 +245,9 @@ const struct x86_entry x86_map_0f[1024] = {
         O1(xsave, M, FT(XSAVE)),
         SUB(MOD, O1(xrstor, M, A_SRC | FT(XSAVE)), O0(lfence, FT(SSE2))),
         SUB(MOD, O1(xsaveopt, M, FT(XSAVEOPT)), O0(mfence, FT(SSE2))),
-        SUB(MOD, O1(clflush, Mb, A_SRC), O0(sfence, FT(SSE)))),
+        SUB(MOD, O1(clflush, M, A_SRC), O0(sfence, FT(SSE)))),
     P66(0xae) SUB(REG, BAD, BAD, BAD, BAD, BAD, BAD,
-        O1(clwb, Mb, A_SRC | FT(CLWB)), O1(clflushopt, Mb, A_SRC | FT(CLFLUSHOPT))),
+        O1(clwb, M, A_SRC | FT(CLWB)), O1(clflushopt, M, A_SRC | FT(CLFLUSHOPT))),
     PF3(0xae) SUB(REG,
         O1(rdfsbase, Ry, A_O64 | FT(FSGSBASE)), O1(rdgsbase, Ry, A_O64 | FT(FSGSBASE)),
         O1(wrfsbase, Ry, A_O64 | A_SRC | FT(FSGSBASE)),

@@ -121,11 +121,11 @@ const struct x86_entry x86_map_0f38[1024] = {
 
     P66(0x90) SUB(W, O3(vpgatherdd, Vx, VMd, Hx, VX | FT(AVX2)),
                   O3(vpgatherdq, Vx, VMq, Hx, VX | FT(AVX2))),
-    P66(0x91) SUB(W, O3(vpgatherqd, Vx, VMd, Hx, VX | FT(AVX2)),
+    P66(0x91) SUB(W, O3(vpgatherqd, Vdq, VMd, Hdq, VX | FT(AVX2)),
                   O3(vpgatherqq, Vx, VMq, Hx, VX | FT(AVX2))),
     P66(0x92) SUB(W, O3(vgatherdps, Vx, VMd, Hx, VX | FT(AVX2)),
                   O3(vgatherdpd, Vx, VMq, Hx, VX | FT(AVX2))),
-    P66(0x93) SUB(W, O3(vgatherqps, Vx, VMd, Hx, VX | FT(AVX2)),
+    P66(0x93) SUB(W, O3(vgatherqps, Vdq, VMd, Hdq, VX | FT(AVX2)),
                   O3(vgatherqpd, Vx, VMq, Hx, VX | FT(AVX2))),
     FMA(0x90, 132),
     FMA(0xa0, 213),
