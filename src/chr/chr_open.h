@@ -3,7 +3,7 @@
  * chr_open: makes the back end of a character stream from what a person writes:
  *
  *     stdio          this process' terminal (raw; ctrl-a x leaves) or whatever stdin/stdout are
- *     file:PATH      output appended to a file; no input
+ *     file:PATH      output to a file, emptied first; no input
  *     socket:PATH    a Unix socket that waits for one peer at a time
  *     pty            a new pseudo terminal; chr_where() says its name
  *     null           nothing
