@@ -2,6 +2,7 @@
 #include "arch/x86/arch.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "arch/x86/flags.h"
 #include "arch/x86/intr.h"
@@ -41,6 +42,8 @@ static void vcpu_destroy(struct vcpu *vcpu)
 
     if (!c)
         return;
+    if (c->steal_fd > 0)
+        close(c->steal_fd);
     lapic_destroy(c->lapic);
     x86_mmu_fini(c);
     free(c);

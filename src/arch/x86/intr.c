@@ -3,6 +3,7 @@
 
 #include "arch/x86/exc.h"
 #include "arch/x86/flags.h"
+#include "arch/x86/kvm_pv.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/seg.h"
 #include "arch/x86/tlb.h"
@@ -62,6 +63,7 @@ void x86_reset(struct x86_cpu *c, bool init)
         s->kvm_system_time = old.kvm_system_time;
         s->kvm_wall_clock = old.kvm_wall_clock;
     }
+    c->pv_idle = c->pv_eoi_armed = false;
     lapic_reset(c->lapic, init);
     fl_load(c, 0);
     x86_derive(c);
@@ -125,6 +127,7 @@ enum x86_event x86_poll_events(struct x86_cpu *c)
 
     vcpu_request_done(c->vcpu, REQ_INTR);
     c->intr_waiting = false;
+    kvm_pv_idle_leave(c);
     bool replaced = take_posted(c);
     if (c->s.mp_state == MP_WAIT_SIPI)
         return EVENT_WAIT;
@@ -137,15 +140,21 @@ enum x86_event x86_poll_events(struct x86_cpu *c)
         }
         c->intr_waiting = true;
     }
+    kvm_pv_eoi_sync(c, false);
     int vector = lapic_pending(l);
+    if (c->pv_eoi_armed && lapic_requested(l))
+        kvm_pv_eoi_sync(c, true); /* its end must be seen, to deliver the next one then */
     bool extint = vector < 0 && lapic_takes_extint(l);
     if (vector >= 0 || extint) {
         if ((c->s.rflags & FL_IF) && !c->s.intr_shadow) {
             c->s.mp_state = MP_RUNNABLE;
-            if (vector >= 0)
+            if (vector >= 0) {
                 lapic_take(l, (unsigned)vector);
-            else
+                if (lapic_may_skip_eoi(l, (unsigned)vector))
+                    kvm_pv_eoi_arm(c);
+            } else {
                 vector = m->extint_ack(m->extint_opaque);
+            }
             TRACE(intr, "vcpu=%u vector=%#x", c->vcpu->index, (unsigned)vector);
             return delivered(x86_deliver_intr(c, (uint8_t)vector));
         }
@@ -155,7 +164,9 @@ enum x86_event x86_poll_events(struct x86_cpu *c)
         __atomic_store_n(&c->pv_kicked, false, __ATOMIC_SEQ_CST);
         c->s.mp_state = MP_RUNNABLE;
     }
-    if (c->s.mp_state == MP_HALTED)
+    if (c->s.mp_state == MP_HALTED) {
+        kvm_pv_idle_enter(c);
         return EVENT_WAIT;
+    }
     return replaced ? EVENT_DELIVERED : EVENT_NONE;
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Not modelled: asynchronous page faults, guest-physical range mapping, migration control.
+ * [KVM cpuid, msr, hypercalls]. Not modelled: asynchronous page faults, guest-physical range mapping, migration control.
  */
 #include "arch/x86/kvm_pv.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "arch/x86/lapic.h"
+#include "arch/x86/tlb.h"
 #include "base/bits.h"
 #include "core/machine.h"
 
@@ -14,15 +18,21 @@
 enum {
     KVM_NOP_IO_DELAY = 1 << 1,
     KVM_CLOCKSOURCE2 = 1 << 3,
+    KVM_STEAL_TIME = 1 << 5,
+    KVM_PV_EOI = 1 << 6,
     KVM_PV_UNHALT = 1 << 7,
+    KVM_PV_TLB_FLUSH = 1 << 9,
     KVM_PV_SEND_IPI = 1 << 11,
+    KVM_POLL_CONTROL = 1 << 12,
     KVM_PV_SCHED_YIELD = 1 << 13,
+    KVM_MSI_EXT_DEST_ID = 1 << 15,
     KVM_CLOCKSOURCE_STABLE = 1 << 24,
 };
 
 #define KVM_FEATURES                                                                       \
-    (KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_PV_UNHALT | KVM_PV_SEND_IPI |               \
-     KVM_PV_SCHED_YIELD | KVM_CLOCKSOURCE_STABLE)
+    (KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_STEAL_TIME | KVM_PV_EOI | KVM_PV_UNHALT |   \
+     KVM_PV_TLB_FLUSH | KVM_PV_SEND_IPI | KVM_POLL_CONTROL | KVM_PV_SCHED_YIELD |          \
+     KVM_MSI_EXT_DEST_ID | KVM_CLOCKSOURCE_STABLE)
 
 enum { KVM_HC_KICK_CPU = 5, KVM_HC_SEND_IPI = 10, KVM_HC_SCHED_YIELD = 11 };
 
@@ -30,6 +40,9 @@ enum { KVM_HC_KICK_CPU = 5, KVM_HC_SEND_IPI = 10, KVM_HC_SCHED_YIELD = 11 };
 
 #define MSR_WALL_CLOCK 0x4b564d00u
 #define MSR_SYSTEM_TIME 0x4b564d01u
+#define MSR_STEAL_TIME 0x4b564d03u
+#define MSR_PV_EOI 0x4b564d04u
+#define MSR_POLL_CONTROL 0x4b564d05u
 #define MSR_WALL_CLOCK_OLD 0x11u
 #define MSR_SYSTEM_TIME_OLD 0x12u
 
@@ -96,6 +109,124 @@ static void wall_clock_update(struct x86_cpu *c)
     mem_write(c->mem, c->s.kvm_wall_clock, rec, sizeof(rec));
 }
 
+/* ---------------------------------------------------------------------------------- steal time
+ *
+ * The guest's record, 64 bytes: steal ns u64 at 0, version u32 at 8, flags u32 at 12, preempted u8
+ * at 16: bit 0 the vCPU is not running, bit 1 (set by the guest) flush its TLB when it does. */
+
+#define STEAL_PREEMPTED 1u
+#define STEAL_FLUSH_TLB 2u
+#define STEAL_REFRESH_NS 10000000
+
+static uint8_t *steal_record(struct x86_cpu *c)
+{
+    if (!(c->s.kvm_steal_time & 1))
+        return NULL;
+    return mem_write_begin(c->mem, c->s.kvm_steal_time & ~UINT64_C(63), 64);
+}
+
+static void steal_written(struct x86_cpu *c)
+{
+    mem_write_end(c->mem, c->s.kvm_steal_time & ~UINT64_C(63), 64);
+}
+
+/* Nanoseconds that the calling thread was runnable and did not run. */
+static uint64_t run_delay(struct x86_cpu *c)
+{
+    char text[96];
+    unsigned long long ran = 0, waited = 0;
+
+    if (c->steal_fd < 0)
+        return 0;
+    if (!c->steal_fd)
+        c->steal_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    ssize_t n = c->steal_fd < 0 ? -1 : pread(c->steal_fd, text, sizeof(text) - 1, 0);
+    if (n <= 0)
+        return 0;
+    text[n] = 0;
+    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+}
+
+static void steal_refresh(struct x86_cpu *c, uint8_t *rec)
+{
+    uint64_t now = clock_ns(&c->vcpu->machine->clock);
+
+    if (c->vcpu->machine->deterministic || now - c->steal_at < STEAL_REFRESH_NS)
+        return;
+    uint64_t total = run_delay(c), more = total - c->steal_seen;
+    c->steal_at = now;
+    c->steal_seen = total;
+    uint32_t version = ld_le32(rec + 8);
+    mem_host_st32(rec + 8, (version | 1));
+    mem_host_st64(rec, ld_le64(rec) + more);
+    mem_host_st32(rec + 8, (version | 1) + 1);
+}
+
+void kvm_pv_idle_enter(struct x86_cpu *c)
+{
+    uint8_t *rec = steal_record(c);
+
+    if (!rec || c->pv_idle)
+        return;
+    c->pv_idle = true;
+    __atomic_fetch_or(&rec[16], (uint8_t)STEAL_PREEMPTED, __ATOMIC_SEQ_CST);
+    steal_written(c);
+}
+
+void kvm_pv_idle_leave(struct x86_cpu *c)
+{
+    uint8_t *rec = steal_record(c);
+
+    if (!rec)
+        return;
+    if (c->pv_idle && (__atomic_exchange_n(&rec[16], 0, __ATOMIC_SEQ_CST) & STEAL_FLUSH_TLB))
+        x86_tlb_flush_all(c);
+    c->pv_idle = false;
+    steal_refresh(c, rec);
+    steal_written(c);
+}
+
+/* --------------------------------------------------------------------------- EOI without an exit
+ *
+ * A word in guest memory: bit 0 set by us when the interrupt just delivered may be ended by
+ * clearing that bit instead of writing the APIC. */
+
+static uint32_t *eoi_word(struct x86_cpu *c)
+{
+    if (!(c->s.kvm_pv_eoi & 1))
+        return NULL;
+    return mem_write_begin(c->mem, c->s.kvm_pv_eoi & ~UINT64_C(3), 4);
+}
+
+void kvm_pv_eoi_sync(struct x86_cpu *c, bool disarm)
+{
+    uint32_t *word = c->pv_eoi_armed ? eoi_word(c) : NULL;
+
+    if (!word)
+        return;
+    uint32_t old = disarm ? __atomic_fetch_and(word, ~1u, __ATOMIC_SEQ_CST)
+                          : __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    if (!(old & 1)) {
+        c->pv_eoi_armed = false;
+        lapic_eoi(c->lapic);
+    } else if (disarm) {
+        c->pv_eoi_armed = false;
+    }
+}
+
+void kvm_pv_eoi_arm(struct x86_cpu *c)
+{
+    uint32_t *word = eoi_word(c);
+
+    if (!word)
+        return;
+    c->pv_eoi_armed = true;
+    __atomic_fetch_or(word, 1u, __ATOMIC_SEQ_CST);
+    mem_write_end(c->mem, c->s.kvm_pv_eoi & ~UINT64_C(3), 4);
+}
+
+/* ----------------------------------------------------------------------------------------- MSRs */
+
 bool kvm_pv_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v)
 {
     switch (msr) {
@@ -106,6 +237,15 @@ bool kvm_pv_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v)
     case MSR_SYSTEM_TIME:
     case MSR_SYSTEM_TIME_OLD:
         *v = c->s.kvm_system_time;
+        return true;
+    case MSR_STEAL_TIME:
+        *v = c->s.kvm_steal_time;
+        return true;
+    case MSR_PV_EOI:
+        *v = c->s.kvm_pv_eoi;
+        return true;
+    case MSR_POLL_CONTROL:
+        *v = c->s.kvm_poll_control;
         return true;
     default:
         return false;
@@ -125,11 +265,30 @@ bool kvm_pv_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t v, bool *ok)
         c->s.kvm_system_time = v;
         kvm_pv_clock_update(c);
         return true;
+    case MSR_STEAL_TIME:
+        *ok = !(v & 0x3e); /* reserved */
+        if (*ok)
+            c->s.kvm_steal_time = v;
+        return true;
+    case MSR_PV_EOI:
+        *ok = !(v & 2);
+        if (*ok) {
+            kvm_pv_eoi_sync(c, true);
+            c->s.kvm_pv_eoi = v;
+        }
+        return true;
+    case MSR_POLL_CONTROL:
+        *ok = v <= 1;
+        if (*ok)
+            c->s.kvm_poll_control = v;
+        return true;
     default:
         *ok = false;
         return false;
     }
 }
+
+/* ----------------------------------------------------------------------------------- hypercalls */
 
 static struct x86_cpu *cpu_by_apic_id(const struct machine *m, uint64_t id)
 {

@@ -16,6 +16,13 @@ bool kvm_pv_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t v, bool *ok);
 /* VMCALL/VMMCALL at CPL 0: returns what goes to RAX. */
 uint64_t kvm_pv_hypercall(struct x86_cpu *c, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,
                           uint64_t a3);
+/* The vCPU halts, the vCPU runs again (steal time, and a TLB flush asked for meanwhile). */
+void kvm_pv_idle_enter(struct x86_cpu *c);
+void kvm_pv_idle_leave(struct x86_cpu *c);
+/* Has the guest ended its interrupt in memory? disarm: from now on it must use the APIC. */
+void kvm_pv_eoi_sync(struct x86_cpu *c, bool disarm);
+/* The edge-triggered interrupt just taken, alone in service, may be ended in memory. */
+void kvm_pv_eoi_arm(struct x86_cpu *c);
 /* The clock was stopped and goes on: refresh what the guest reads. */
 void kvm_pv_clock_update(struct x86_cpu *c);
 

@@ -246,6 +246,20 @@ void lapic_take(struct lapic *l, unsigned vector)
     vec_set(l->regs.isr, vector);
 }
 
+bool lapic_requested(const struct lapic *l)
+{
+    return vec_highest(l->regs.irr) >= 0;
+}
+
+bool lapic_may_skip_eoi(const struct lapic *l, unsigned vector)
+{
+    unsigned in_service = 0;
+
+    for (unsigned i = 0; i < 8; i++)
+        in_service += (unsigned)__builtin_popcount(l->regs.isr[i]);
+    return in_service == 1 && !vec_test(l->regs.tmr, vector) && !lapic_requested(l);
+}
+
 bool lapic_takes_extint(const struct lapic *l)
 {
     uint32_t lint0 = l->regs.lvt[APIC_LVT_LINT0];

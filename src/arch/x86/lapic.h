@@ -78,6 +78,9 @@ void lapic_set_cr8(struct lapic *l, uint32_t v);
 /* Interrupts for the vCPU: highest deliverable vector without taking it (-1: none), and taking it
  * (IRR to ISR). ExtINT from the 8259 is separate. */
 int lapic_pending(const struct lapic *l);
+bool lapic_requested(const struct lapic *l); /* anything in IRR, deliverable or not */
+/* vector was just taken: edge-triggered, alone in service, and nothing else waits. */
+bool lapic_may_skip_eoi(const struct lapic *l, unsigned vector);
 void lapic_take(struct lapic *l, unsigned vector);
 bool lapic_takes_extint(const struct lapic *l);
 void lapic_eoi(struct lapic *l);
