@@ -4,6 +4,7 @@
  */
 #include "lib/fake_cpu.h"
 
+#include "arch/x86/model.h"
 #include "arch/x86/tlb.h"
 
 struct fake {
@@ -12,6 +13,8 @@ struct fake {
     uint8_t flag;
     uint8_t *mem;
 };
+
+static const struct x86_model fake_model = {.name = "fake", .pa_bits = 40, .xcr0 = 7};
 
 struct x86_cpu *fake_cpu_create(void)
 {
@@ -30,6 +33,7 @@ struct x86_cpu *fake_cpu_create(void)
     c->tlbs = f->tlbs;
     c->tlb = f->tlbs[TLB_SUPER];
     c->asid = 1;
+    c->model = &fake_model;
     for (uint64_t lin = FAKE_MEM; lin < FAKE_MEM + FAKE_MEM_SIZE; lin += 4096)
         *x86_tlbe(c->tlb, lin) = (struct x86_tlbe){
             .tag_r = lin | c->asid,

@@ -24,7 +24,9 @@ void mmx_refuse(struct x86_cpu *c)
         x86_ud(c);
     if (c->s.cr0 & CR0_TS)
         x86_raise(c, EXC_NM);
-    x86_raise(c, EXC_MF);
+    if (c->s.cr0 & CR0_NE)
+        x86_raise(c, EXC_MF);
+    c->s.ferr = true; /* as x87_refuse(): the line rises and the instruction goes on */
 }
 
 void sem_emms(struct x86_cpu *c, const struct x86_insn *in)

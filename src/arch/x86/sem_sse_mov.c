@@ -254,6 +254,17 @@ void sem_movntq(struct x86_cpu *c, const struct x86_insn *in)
     mmx_enter(c);
 }
 
+/* A general register: no vector state, so no availability check. */
+void sem_movnti_32(struct x86_cpu *c, const struct x86_insn *in)
+{
+    x86_st32(c, in->seg, x86_ea(c, in), reg_ld32(c, in->src));
+}
+
+void sem_movnti_64(struct x86_cpu *c, const struct x86_insn *in)
+{
+    x86_st64(c, in->seg, x86_ea(c, in), reg_ld64(c, in->src));
+}
+
 /* Sign bits to a general register. The multiplication gathers eight of them, 8 bits apart, into
  * the top byte. */
 static inline unsigned byte_signs(uint64_t v)

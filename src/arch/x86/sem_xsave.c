@@ -12,6 +12,7 @@
  * XINUSE is exact: a component is in its initial configuration when its bytes are. The modified
  * optimisation is not used. Reserved bytes are not written.
  */
+#include "arch/x86/model.h"
 #include "arch/x86/simd.h"
 #include "arch/x86/x87.h"
 #include "base/endian.h"
@@ -20,7 +21,6 @@ enum {
     XC_X87 = 1,
     XC_SSE = 2,
     XC_AVX = 4,
-    XC_ALL = 7,
 };
 
 #define XCOMP_COMPACTED BIT64(63)
@@ -358,7 +358,7 @@ void sem_xsetbv(struct x86_cpu *c, const struct x86_insn *in)
         x86_ud(c);
     if (c->cpl != 0 || (uint32_t)c->s.r[RCX] != 0)
         x86_gp0(c);
-    if (!(v & XC_X87) || (v & ~(uint64_t)XC_ALL) || ((v & XC_AVX) && !(v & XC_SSE)))
+    if (!(v & XC_X87) || (v & ~(uint64_t)c->model->xcr0) || ((v & XC_AVX) && !(v & XC_SSE)))
         x86_gp0(c);
     c->s.xcr0 = v;
     x86_end_block(c);

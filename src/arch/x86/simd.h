@@ -20,9 +20,10 @@
 
 #define always_inline_fn inline __attribute__((always_inline))
 
-/* Raise what simd_check() or mmx_check() found. */
+/* Raise what simd_check() or mmx_check() found; a pending x87 error with CR0.NE clear only raises
+ * the FERR# line. */
 noreturn_fn void simd_refuse(struct x86_cpu *c, const struct x86_insn *in);
-noreturn_fn void mmx_refuse(struct x86_cpu *c);
+void mmx_refuse(struct x86_cpu *c);
 
 /* May a vector instruction run: #UD, #NM [SDM2 2.4, tables 2-18 and following]. */
 static always_inline_fn void simd_check(struct x86_cpu *c, const struct x86_insn *in)
