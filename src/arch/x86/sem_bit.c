@@ -75,37 +75,52 @@ WDQ(BIT_WRITE, bts)
 WDQ(BIT_WRITE, btr)
 WDQ(BIT_WRITE, btc)
 
-/* Nothing found: ZF, destination unchanged [APM3 BSF]. */
+/* BSF, BSR: nothing found: ZF, destination unchanged [APM3 BSF]. The undefined flags are as the
+ * vendor's processors have them. */
+static inline void flags_scan(struct x86_cpu *c, uint64_t v, uint64_t r)
+{
+    c->f.zres = v;
+    c->f.sres = v ? r : 0;
+    c->f.cv = 0;
+    c->f.af = 0;
+}
+
+static inline void flags_count(struct x86_cpu *c, uint64_t v, unsigned r)
+{
+    c->f.zres = r;
+    c->f.sres = 1;
+    c->f.af = 0;
+    fl_put_cf(c, v == 0);
+}
+
 #define BSF(n)                                                                     \
     void sem_bsf_##n(struct x86_cpu *c, const struct x86_insn *in)                 \
     {                                                                              \
-        uint64_t v = OPERAND(n);                                                   \
+        uint64_t v = OPERAND(n), r = v ? (uint64_t)__builtin_ctzll(v) : 0;         \
         if (v)                                                                     \
-            reg_st##n(c, in->dst, (uint##n##_t)__builtin_ctzll(v));                \
-        fl_put_zf(c, v == 0);                                                      \
+            reg_st##n(c, in->dst, (uint##n##_t)r);                                 \
+        flags_scan(c, v, r);                                                       \
     }                                                                              \
     void sem_bsr_##n(struct x86_cpu *c, const struct x86_insn *in)                 \
     {                                                                              \
-        uint64_t v = OPERAND(n);                                                   \
+        uint64_t v = OPERAND(n), r = v ? 63 - (uint64_t)__builtin_clzll(v) : 0;    \
         if (v)                                                                     \
-            reg_st##n(c, in->dst, (uint##n##_t)(63 - __builtin_clzll(v)));         \
-        fl_put_zf(c, v == 0);                                                      \
+            reg_st##n(c, in->dst, (uint##n##_t)r);                                 \
+        flags_scan(c, v, r);                                                       \
     }                                                                              \
     void sem_tzcnt_##n(struct x86_cpu *c, const struct x86_insn *in)               \
     {                                                                              \
         uint64_t v = OPERAND(n);                                                   \
         unsigned r = v ? (unsigned)__builtin_ctzll(v) : n;                         \
         reg_st##n(c, in->dst, (uint##n##_t)r);                                     \
-        fl_put_zf(c, r == 0);                                                      \
-        fl_put_cf(c, v == 0);                                                      \
+        flags_count(c, v, r);                                                      \
     }                                                                              \
     void sem_lzcnt_##n(struct x86_cpu *c, const struct x86_insn *in)               \
     {                                                                              \
         uint64_t v = OPERAND(n);                                                   \
         unsigned r = v ? (unsigned)__builtin_clzll(v) - (64 - n) : n;              \
         reg_st##n(c, in->dst, (uint##n##_t)r);                                     \
-        fl_put_zf(c, r == 0);                                                      \
-        fl_put_cf(c, v == 0);                                                      \
+        flags_count(c, v, r);                                                      \
     }                                                                              \
     void sem_popcnt_##n(struct x86_cpu *c, const struct x86_insn *in)              \
     {                                                                              \
@@ -164,6 +179,7 @@ static inline uint64_t pext(uint64_t v, uint64_t mask)
         uint64_t r = bextr(OPERAND(n), c->s.r[in->src2]);                                 \
         reg_st##n(c, in->dst, (uint##n##_t)r);                                            \
         bmi_flags(c, r, n, false);                                                        \
+        c->f.af = FL_AF;                                                                  \
     }                                                                                     \
     void sem_bzhi_##n(struct x86_cpu *c, const struct x86_insn *in)                       \
     {                                                                                     \

@@ -2,7 +2,8 @@
  *
  * Multiplication and division. [SDM2 3.2 DIV, IDIV, IMUL; 4.2 MUL]
  *
- * The flags other than CF and OF of a product, and all of a quotient, are undefined: unchanged.
+ * Undefined flags are what the vendor's processors make of them: after a product those other than CF
+ * and OF are unchanged; a quotient clears SF ZF PF, sets AF and leaves CF and OF.
  */
 #include "arch/x86/sem.h"
 
@@ -11,6 +12,12 @@ typedef __int128 int128;
 
 #define OPERAND(n) \
     (in->form == FORM_RR ? reg_ld##n(c, in->src) : x86_ld##n(c, in->seg, x86_ea(c, in)))
+
+static inline void flags_quotient(struct x86_cpu *c)
+{
+    c->f.zres = c->f.sres = 1;
+    c->f.af = FL_AF;
+}
 
 /* A double-width result or dividend: AX, DX:AX, EDX:EAX, RDX:RAX. */
 static inline void put_double16(struct x86_cpu *c, uint32_t v)
@@ -111,6 +118,7 @@ IMUL(64, int128)
         if (d == 0 || a / d > UINT##n##_MAX)                                                \
             x86_raise(c, EXC_DE);                                                           \
         put_pair##n(c, (uint##n##_t)(a / d), (uint##n##_t)(a % d));                         \
+        flags_quotient(c);                                                                  \
     }                                                                                       \
     void sem_idiv_##n(struct x86_cpu *c, const struct x86_insn *in)                         \
     {                                                                                       \
@@ -122,6 +130,7 @@ IMUL(64, int128)
         if (q != (int##n##_t)q)                                                             \
             x86_raise(c, EXC_DE);                                                           \
         put_pair##n(c, (uint##n##_t)q, (uint##n##_t)(a % d));                               \
+        flags_quotient(c);                                                                  \
     }
 
 DIV(8)
@@ -134,6 +143,7 @@ void sem_div_64(struct x86_cpu *c, const struct x86_insn *in)
 
     if (c->s.r[RDX] >= d) /* also d == 0 */
         x86_raise(c, EXC_DE);
+    flags_quotient(c);
     if (likely(c->s.r[RDX] == 0)) {
         uint64_t a = c->s.r[RAX];
         put_pair64(c, a / d, a % d);
@@ -157,6 +167,7 @@ void sem_idiv_64(struct x86_cpu *c, const struct x86_insn *in)
     uint64_t q = (uint64_t)(a / mag_d), r = (uint64_t)(a % mag_d);
     if (q > (uint64_t)INT64_MAX + neg_q)
         x86_raise(c, EXC_DE);
+    flags_quotient(c);
     put_pair64(c, neg_q ? -q : q, neg_a ? -r : r);
 }
 

@@ -3,7 +3,7 @@
  * Rotates and shifts: ROL ROR RCL RCR SHL SHR SAR SHLD SHRD. [SDM2 4.2]
  *
  * A masked count of 0 changes no flag. OF is defined for counts of 1 only; for the others it gets
- * what the same formula gives, as processors do. AF after a shift is undefined: 0.
+ * what the same formula gives. AF after a shift is undefined: set, as the vendor's processors do.
  */
 #include "arch/x86/sem_rmw.h"
 
@@ -20,7 +20,7 @@ static inline uint64_t low(uint64_t v, unsigned bits)
 static inline void flags_shift(struct x86_cpu *c, uint64_t r, unsigned bits, bool cf, bool of)
 {
     fl_set_res(c, r, bits);
-    c->f.af = 0;
+    c->f.af = FL_AF;
     fl_put_cf_of(c, cf, of);
 }
 
@@ -55,22 +55,24 @@ static inline uint64_t do_ror(struct x86_cpu *c, uint64_t a, uint64_t b, unsigne
     return r;
 }
 
-/* Rotate through CF: bits + 1 bits wide. */
+/* Rotate through CF: bits + 1 bits wide. A narrow rotation by a whole turn changes nothing but
+ * computes OF anew. */
 static inline uint64_t do_rcl(struct x86_cpu *c, uint64_t a, uint64_t b, unsigned bits)
 {
     unsigned n = count_of(b, bits);
     uint64_t cf = fl_cf(c), r = a;
 
-    if (bits < 32)
-        n %= bits + 1;
     if (!n)
         return a;
-    r = n == 64 ? 0 : a << n;
-    r |= cf << (n - 1);
-    if (n > 1)
-        r |= a >> (bits + 1 - n);
-    r = low(r, bits);
-    cf = (a >> (bits - n)) & 1;
+    if (bits < 32)
+        n %= bits + 1;
+    if (n) {
+        r = a << n | cf << (n - 1);
+        if (n > 1)
+            r |= a >> (bits + 1 - n);
+        r = low(r, bits);
+        cf = (a >> (bits - n)) & 1;
+    }
     fl_put_cf_of(c, cf, top(r, bits) ^ cf);
     return r;
 }
@@ -78,18 +80,19 @@ static inline uint64_t do_rcl(struct x86_cpu *c, uint64_t a, uint64_t b, unsigne
 static inline uint64_t do_rcr(struct x86_cpu *c, uint64_t a, uint64_t b, unsigned bits)
 {
     unsigned n = count_of(b, bits);
-    uint64_t cf = fl_cf(c), r;
+    uint64_t cf = fl_cf(c), r = a;
 
-    if (bits < 32)
-        n %= bits + 1;
     if (!n)
         return a;
-    r = n < bits ? a >> n : 0;
-    r |= cf << (bits - n);
-    if (n > 1)
-        r |= a << (bits + 1 - n);
-    r = low(r, bits);
-    cf = (a >> (n - 1)) & 1;
+    if (bits < 32)
+        n %= bits + 1;
+    if (n) {
+        r = a >> n | cf << (bits - n);
+        if (n > 1)
+            r |= a << (bits + 1 - n);
+        r = low(r, bits);
+        cf = (a >> (n - 1)) & 1;
+    }
     fl_put_cf_of(c, cf, top(r, bits) ^ top(r, bits - 1));
     return r;
 }
@@ -155,8 +158,8 @@ SIZES(SHIFT, shl)
 SIZES(SHIFT, shr)
 SIZES(SHIFT, sar)
 
-/* Double shifts. A 16-bit operand with a count above 16 is undefined; processors shift the
- * 48-bit string dst:src:dst. */
+/* Double shifts. A 16-bit operand with a count above 16 is undefined; the vendor's processors shift
+ * the source in twice. */
 static uint64_t shld(struct x86_cpu *c, uint64_t a, uint64_t b, unsigned n, unsigned bits)
 {
     uint64_t r;
@@ -165,7 +168,7 @@ static uint64_t shld(struct x86_cpu *c, uint64_t a, uint64_t b, unsigned n, unsi
     if (!n)
         return a;
     if (bits == 16) {
-        uint64_t w = a << 32 | b << 16 | a;
+        uint64_t w = a << 32 | b << 16 | b;
         r = low(w << n >> 32, 16);
         cf = (w >> (48 - n)) & 1;
     } else {
@@ -184,7 +187,7 @@ static uint64_t shrd(struct x86_cpu *c, uint64_t a, uint64_t b, unsigned n, unsi
     if (!n)
         return a;
     if (bits == 16) {
-        uint64_t w = a << 32 | b << 16 | a;
+        uint64_t w = b << 32 | b << 16 | a;
         r = low(w >> n, 16);
         cf = (w >> (n - 1)) & 1;
     } else {
