@@ -8,6 +8,8 @@
 #include "lib/float_gen.h"
 
 #include <math.h>
+#include <signal.h>
+#include <ucontext.h>
 
 #if defined(__x86_64__)
 
@@ -106,7 +108,7 @@ static uint32_t random_mxcsr(uint64_t *seed)
     return 0x1f80 | (x & 3) << 13 | (x >> 2 & 1) << 15 | (x >> 3 & 1) << 6 | (x >> 4 & 0x3f);
 }
 
-static void run(const struct simd_case *t, size_t n, bool memory)
+static void run(const struct simd_case *t, size_t n, bool memory, bool unmasked)
 {
     struct x86_cpu *c = fake_cpu_create();
     uint64_t seed = test_seed();
@@ -116,12 +118,16 @@ static void run(const struct simd_case *t, size_t n, bool memory)
         for (unsigned k = 0; k < rounds; k++) {
             unsigned kind = (test_random(&seed) >> 32) % 9;
             union x86_ymm in[3];
+            uint32_t mxcsr;
 
             kind = kind < 4 ? 0 : kind < 7 ? 1 : kind - 5;
             in[1] = random_floats(&seed, NULL, kind);
             in[0] = random_floats(&seed, &in[1], kind);
             in[2] = random_floats(&seed, k & 2 ? &in[1] : NULL, kind);
-            simd_compare(c, &t[i], in, random_mxcsr(&seed), memory && k & 1);
+            mxcsr = random_mxcsr(&seed);
+            if (unmasked)
+                mxcsr &= ~(uint32_t)(test_random(&seed) >> 32 & 0x1f80);
+            simd_compare(c, &t[i], in, mxcsr, memory && k & 1);
         }
     }
     fake_cpu_destroy(c);
@@ -130,8 +136,33 @@ static void run(const struct simd_case *t, size_t n, bool memory)
 static void values_and_flags(void **state)
 {
     (void)state;
-    run(table, ARRAY_LEN(table), true);
-    run(table_f16, ARRAY_LEN(table_f16), false);
+    run(table, ARRAY_LEN(table), true, false);
+    run(table_f16, ARRAY_LEN(table_f16), false, false);
+}
+
+static unsigned sigfpes;
+
+static void on_sigfpe(int sig, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+
+    (void)sig, (void)info;
+    simd_host_faults++;
+    sigfpes++;
+    uc->uc_mcontext.gregs[REG_RIP] = uc->uc_mcontext.gregs[REG_R11];
+}
+
+/* Random masks: which flags a faulting instruction leaves, and that nothing is written. */
+static void unmasked_values_and_flags(void **state)
+{
+    struct sigaction action = {.sa_sigaction = on_sigfpe, .sa_flags = SA_SIGINFO}, old;
+
+    (void)state;
+    sigaction(SIGFPE, &action, &old);
+    run(table, ARRAY_LEN(table), true, true);
+    run(table_f16, ARRAY_LEN(table_f16), false, true);
+    sigaction(SIGFPE, &old, NULL);
+    assert_true(sigfpes > 1000);
 }
 
 /* ---- RFLAGS and general registers ---- */
@@ -401,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #if defined(__x86_64__)
         cmocka_unit_test(values_and_flags),
+        cmocka_unit_test(unmasked_values_and_flags),
         cmocka_unit_test(flags_and_integers),
         cmocka_unit_test(integers_to_floats_and_mmx),
 #endif
