@@ -61,6 +61,12 @@ static inline bool timer_armed(const struct timer *t)
     return __atomic_load_n(&t->deadline, __ATOMIC_RELAXED) != UINT64_MAX;
 }
 
+/* Deterministic mode: n instructions have retired, one ns each. */
+static inline void clock_advance(struct clock *clock, uint64_t n)
+{
+    __atomic_store_n(&clock->det_ns, clock->det_ns + n, __ATOMIC_RELAXED);
+}
+
 /* Run what is due; returns the next deadline or UINT64_MAX. Loop thread or vCPU loop. */
 uint64_t clock_run_timers(struct clock *clock);
 uint64_t clock_next_deadline(struct clock *clock);

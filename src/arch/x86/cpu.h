@@ -93,10 +93,9 @@ struct x86_cpu {
     uint64_t asid;        /* tag of the current address space, 1..4095 */
     struct x86_tlbe (*tlbs)[X86_TLB_SIZE];
 
-    /* The instruction being executed, and where its block ends; an operation that must not run
+    /* Where the block being executed begins, the instruction, where the block ends; an operation that must not run
      * on within the block (stores into it, mode changes) calls x86_end_block(). */
-    const struct x86_insn *cur, *end;
-    bool no_chain; /* leave the dispatcher's fast path once: state it cached has changed */
+    const struct x86_insn *first, *cur, *end;
     bool intr_waiting; /* something is pending that IF, a shadow or NMI blocking holds back */
     uint64_t random; /* state of the deterministic generator */
     bool pv_kicked;  /* atomic: KVM_HC_KICK_CPU ends the next halt */
@@ -125,7 +124,6 @@ void x86_derive(struct x86_cpu *c);
 static inline void x86_end_block(struct x86_cpu *c)
 {
     c->end = NULL;
-    c->no_chain = true;
 }
 
 /* Raise exceptions; they do not return. RIP is put back to the current instruction. */

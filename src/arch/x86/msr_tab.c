@@ -130,7 +130,13 @@ static bool pat_valid(uint64_t v)
 
 uint64_t x86_tsc(struct x86_cpu *c)
 {
-    return clock_tsc(&c->vcpu->machine->clock) + c->s.tsc_offset;
+    const struct clock *clock = &c->vcpu->machine->clock;
+    uint64_t tsc = clock_tsc(clock);
+
+    /* Deterministic time advances by blocks; within one, count the instructions before this. */
+    if (clock->deterministic && c->cur)
+        tsc += (uint64_t)(c->cur - c->first) * clock->tsc_khz / 1000000;
+    return tsc + c->s.tsc_offset;
 }
 
 bool x86_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v)

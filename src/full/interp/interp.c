@@ -85,6 +85,7 @@ static void run_block(struct x86_cpu *c, struct block *b, uint64_t most)
     const struct x86_insn *in = b->insns;
 
     c->cur = NULL;
+    c->first = in;
     c->end = in + MIN((uint64_t)b->n, most);
     if (unlikely(!(c->mode & MODE_CODE64)))
         check_code_limit(c, b);
@@ -123,6 +124,16 @@ static enum stop_reason at_boundary(struct vcpu *v, struct interp_vcpu *iv, stru
     return RUN_ON;
 }
 
+/* Instructions have retired under a budget; in deterministic mode they are the time that passes. */
+static void spend(struct vcpu *v, uint64_t n)
+{
+    struct machine *m = v->machine;
+
+    v->budget -= MIN(n, v->budget);
+    if (m->deterministic)
+        clock_advance(&m->clock, n);
+}
+
 static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, struct x86_cpu *c)
 {
     bool poll = true;
@@ -147,7 +158,7 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
         c->cur = NULL;
         c->icount += done;
         if (unlikely(v->budget != UINT64_MAX))
-            v->budget -= done;
+            spend(v, done);
         poll = shadow || (b->poll && c->intr_waiting);
     }
 }
@@ -164,8 +175,8 @@ static enum stop_reason interp_run(struct vcpu *v)
             TRACE(triple_fault, "vcpu=%u", v->index);
             return STOP_CRASH;
         }
-        if (v->budget != UINT64_MAX && v->budget)
-            v->budget--;
+        if (v->budget != UINT64_MAX)
+            spend(v, 1);
     }
     return interp_loop(v, iv, c);
 }
