@@ -85,6 +85,10 @@ struct x86_cpu {
     uint64_t segbase[6];          /* effective: 0 for ES CS SS DS in 64-bit code */
     uint64_t stack_mask;          /* of RSP for implicit stack accesses: 16, 32 or 64 bits */
     uint64_t ip_mask;             /* of RIP: 64-bit code all ones, else 32 bits */
+    bool stepping; /* TF, RF or a breakpoint: one instruction at a time, with debug.h around it */
+    bool step_off; /* SYSCALL has masked TF: the instruction is not trapped */
+    bool align_check; /* CR0.AM, EFLAGS.AC, CPL 3 */
+    uint8_t debug_hits; /* breakpoints that the current instruction has hit (DR6 B0..B3) */
     uint64_t pa_mask;             /* physical-address width of the model, bits maxphyaddr-1..12 */
 
     /* Software TLB (arch/x86/mmu.c). */

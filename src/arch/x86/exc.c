@@ -4,6 +4,7 @@
  */
 #include "arch/x86/exc.h"
 
+#include "arch/x86/debug.h"
 #include "arch/x86/flags.h"
 #include "arch/x86/seg.h"
 
@@ -58,8 +59,10 @@ void x86_write_flags(struct x86_cpu *c, uint64_t v, uint64_t mask)
     changed = old ^ c->s.rflags;
     if (changed & (FL_TF | FL_IF))
         x86_end_block(c);
-    if (changed & FL_VM)
+    if ((changed & FL_VM) || ((changed & FL_AC) && c->cpl == 3))
         x86_derive(c);
     else if (changed & FL_AC)
         x86_pick_tlb(c);
+    if (changed & (FL_TF | FL_RF))
+        x86_update_stepping(c);
 }

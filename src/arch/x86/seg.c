@@ -4,6 +4,7 @@
  */
 #include "arch/x86/seg.h"
 
+#include "arch/x86/debug.h"
 #include "base/bits.h"
 
 void x86_pick_tlb(struct x86_cpu *c)
@@ -62,6 +63,11 @@ void x86_derive(struct x86_cpu *c)
         c->stack_mask = mode & MODE_STACK32 ? UINT32_MAX : UINT16_MAX;
         c->ip_mask = UINT32_MAX;
     }
+    /* Every access is looked at singly. */
+    c->align_check = c->cpl == 3 && (c->s.cr0 & CR0_AM) && (c->s.rflags & FL_AC);
+    if (c->align_check || x86_data_breakpoints(c))
+        c->nonflat_r = c->nonflat_w = 0x3f;
+    x86_update_stepping(c);
     x86_pick_tlb(c);
     x86_end_block(c);
 }
@@ -71,7 +77,7 @@ noreturn_fn static void seg_violation(struct x86_cpu *c, unsigned seg)
     x86_raise_error(c, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
-uint64_t x86_seg_lin(struct x86_cpu *c, unsigned seg, uint64_t ea, unsigned size, bool write)
+static uint64_t checked_lin(struct x86_cpu *c, unsigned seg, uint64_t ea, unsigned size, bool write)
 {
     const struct x86_seg *s = &c->s.seg[seg];
     unsigned type = s->attr & SEG_A_TYPE;
@@ -94,6 +100,17 @@ uint64_t x86_seg_lin(struct x86_cpu *c, unsigned seg, uint64_t ea, unsigned size
     if (last > s->limit)
         seg_violation(c, seg);
     return (uint32_t)(ea + s->base);
+}
+
+uint64_t x86_seg_lin(struct x86_cpu *c, unsigned seg, uint64_t ea, unsigned size, bool write)
+{
+    uint64_t lin = checked_lin(c, seg, ea, size, write);
+
+    if (c->align_check && size <= 8 && is_pow2(size) && (lin & (size - 1)))
+        x86_raise_error(c, EXC_AC, 0);
+    if (c->stepping)
+        x86_debug_access(c, lin, size, write);
+    return lin;
 }
 
 /* ---- descriptors ---- */

@@ -4,6 +4,7 @@
  */
 #include "arch/x86/sem_io.h"
 
+#include "arch/x86/debug.h"
 #include "core/machine.h"
 
 /* The I/O map: a bit a port, set = forbidden; two bytes are read, so that a port's bits may
@@ -33,6 +34,12 @@ void x86_io_check(struct x86_cpu *c, uint16_t port, unsigned size)
         check_map(c, port, size);
 }
 
+static void breakpoints(struct x86_cpu *c, uint16_t port, unsigned size)
+{
+    if (unlikely(c->stepping))
+        x86_debug_io(c, port, size);
+}
+
 /* A device may have changed the memory map or raised a line: seen before the next instruction. */
 static void after_device(struct x86_cpu *c)
 {
@@ -44,6 +51,7 @@ uint32_t x86_port_in(struct x86_cpu *c, uint16_t port, unsigned size)
 {
     uint32_t v = (uint32_t)bus_read(&c->vcpu->machine->ports, port, size);
 
+    breakpoints(c, port, size);
     after_device(c);
     return v;
 }
@@ -51,6 +59,7 @@ uint32_t x86_port_in(struct x86_cpu *c, uint16_t port, unsigned size)
 void x86_port_out(struct x86_cpu *c, uint16_t port, unsigned size, uint32_t v)
 {
     bus_write(&c->vcpu->machine->ports, port, size, v);
+    breakpoints(c, port, size);
     after_device(c);
 }
 

@@ -4,7 +4,7 @@
  *
  * A repeated instruction commits its registers after every iteration, so that a fault or an
  * interrupt finds the exact state and RIP at the instruction. After a bounded amount of work it
- * leaves with RIP at itself; under TF after every iteration.
+ * leaves with RIP at itself; under TF and breakpoints after every iteration.
  *
  * REP MOVS and REP STOS upwards go page-wise where both pages are in the software TLB: the same
  * result as the loop beside them, which stays the reference.
@@ -50,7 +50,7 @@ static void leave(struct x86_cpu *c, const struct x86_insn *in)
 
 static inline unsigned iterations(const struct x86_cpu *c)
 {
-    return unlikely(c->s.rflags & FL_TF) ? 1 : SLOW_ITERATIONS;
+    return unlikely(c->stepping) ? 1 : SLOW_ITERATIONS;
 }
 
 /* one: a statement that does one element and commits it; stop: an expression, true when the
@@ -98,7 +98,7 @@ static inline uint64_t span(const struct x86_cpu *c, const struct x86_insn *in, 
 
 static inline bool fast_allowed(const struct x86_cpu *c, unsigned nonflat)
 {
-    return !nonflat && !(c->s.rflags & (FL_DF | FL_TF));
+    return !nonflat && !(c->s.rflags & FL_DF) && !c->stepping;
 }
 
 static uint64_t movs_fast(struct x86_cpu *c, const struct x86_insn *in, unsigned size, uint64_t n)

@@ -8,6 +8,7 @@
  */
 #include <sys/random.h>
 
+#include "arch/x86/debug.h"
 #include "arch/x86/intr.h"
 #include "arch/x86/kvm_pv.h"
 #include "arch/x86/lapic.h"
@@ -164,7 +165,6 @@ void sem_mov_cr_st(struct x86_cpu *c, const struct x86_insn *in)
 /* ---------------------------------------------------------------------------- debug registers */
 
 #define DR7_GD (1u << 13)
-#define DR6_BD (1u << 13)
 
 static unsigned debug_register(struct x86_cpu *c, const struct x86_insn *in)
 {

@@ -37,6 +37,7 @@ void sem_syscall(struct x86_cpu *c, const struct x86_insn *in)
         c->s.r[R11] = fl;
         c->s.r[X86_RIP] = c->mode & MODE_CODE64 ? c->s.lstar : c->s.cstar;
         x86_set_rflags(c, fl & ~c->s.sfmask);
+        c->step_off = c->s.sfmask & FL_TF;
         put_flat(c, SEG_CS, sel, ATTR_CODE | SEG_A_L, 0);
     } else {
         reg_st32(c, RCX, (uint32_t)next);

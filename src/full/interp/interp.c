@@ -2,6 +2,7 @@
 #include "full/interp/interp.h"
 
 #include "arch/x86/arch.h"
+#include "arch/x86/debug.h"
 #include "arch/x86/exc.h"
 #include "arch/x86/flags.h"
 #include "arch/x86/intr.h"
@@ -148,8 +149,11 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
         if (unlikely(!v->budget))
             return STOP_BUDGET;
         bool shadow = c->s.intr_shadow;
-        uint64_t most = shadow ? 1 : v->budget;
+        bool step = c->stepping, trap = false;
+        uint64_t most = shadow || step ? 1 : v->budget;
         c->cur = NULL;
+        if (unlikely(step))
+            trap = x86_step_before(c);
         struct block *b = find(iv, c, c->s.r[X86_RIP] + c->segbase[SEG_CS]);
         c->s.intr_shadow = false;
         iv->n_blocks++;
@@ -159,6 +163,8 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
         c->icount += done;
         if (unlikely(v->budget != UINT64_MAX))
             spend(v, done);
+        if (unlikely(step))
+            x86_step_after(c, trap);
         poll = shadow || (b->poll && c->intr_waiting);
     }
 }

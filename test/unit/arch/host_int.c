@@ -384,8 +384,8 @@ static bool one_case(struct machine_of_one *m, const struct form *f, uint64_t *r
     }
     uint64_t undef = f->undef;
     unsigned count = (in.src2 == X86_IMM ? (unsigned)in.imm : (unsigned)before.r[RCX]) & 31;
-    if ((in.op == X86_OP_shld || in.op == X86_OP_shrd) && in.size == 2 && count > 16)
-        undef = ALL;
+    if ((in.op == X86_OP_shld || in.op == X86_OP_shrd) && in.size == 2 && count >= 16)
+        undef |= count > 16 ? ALL : FL_OF;
     int ov = our_run(c, &in);
     memcpy(ours.r, c->s.r, sizeof(ours.r));
     ours.flags = fl_arith(c);
