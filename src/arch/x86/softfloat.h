@@ -169,6 +169,16 @@ struct f80 f80_scale(struct f80 a, struct f80 b, struct float_status *st);
 /* Significand and unbiased exponent as values (FXTRACT). */
 struct f80 f80_extract(struct f80 a, struct f80 *exponent, struct float_status *st);
 
+/* Transcendental functions: rounded from about 120 bits, so within 1 ulp, and but for cases that
+ * lie within 2^-50 ulp of a rounding boundary correctly rounded. Precision control does not apply.
+ * False: |a| >= 2^63, nothing was computed (C2). Either pointer of sin_cos may be NULL. */
+bool f80_sin_cos(struct f80 a, struct f80 *sine, struct f80 *cosine, struct float_status *st);
+bool f80_tan(struct f80 a, struct f80 *r, struct float_status *st);
+struct f80 f80_atan2(struct f80 y, struct f80 x, struct float_status *st);
+struct f80 f80_y_log2_x(struct f80 y, struct f80 x, struct float_status *st);
+struct f80 f80_y_log2_x1(struct f80 y, struct f80 x, struct float_status *st); /* y log2(x + 1) */
+struct f80 f80_exp2_m1(struct f80 a, struct float_status *st); /* 2^a - 1 for |a| <= 1 */
+
 struct f80 f80_from_i64(uint64_t i); /* exact */
 struct f80 f80_from_f32(uint32_t a, struct float_status *st);
 struct f80 f80_from_f64(uint64_t a, struct float_status *st);

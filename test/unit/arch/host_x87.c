@@ -174,12 +174,25 @@ struct x87_case {
     X(fnsave, "fnsave %[m]", fnsave, FORM_MR, 4, 0, 0, 0)                 \
     X(fnsave16, ".byte 0x66\n\tfnsave %[m]", fnsave, FORM_MR, 2, 0, 0, 0)
 
+/* Transcendental: the host's results may be an ulp or two off, and C1 with them. */
+#define TRANS(X)                                                \
+    X(f2xm1, "f2xm1", f2xm1, FORM_RR, 0, 0, 0, 0)               \
+    X(fsin, "fsin", fsin, FORM_RR, 0, 0, 0, 0)                  \
+    X(fcos, "fcos", fcos, FORM_RR, 0, 0, 0, 0)                  \
+    X(fsincos, "fsincos", fsincos, FORM_RR, 0, 0, 0, 0)         \
+    X(fptan, "fptan", fptan, FORM_RR, 0, 0, 0, 0)               \
+    X(fpatan, "fpatan", fpatan, FORM_RR, 0, 0, 0, 0)            \
+    X(fyl2x, "fyl2x", fyl2x, FORM_RR, 0, 0, 0, 0)               \
+    X(fyl2xp1, "fyl2xp1", fyl2xp1, FORM_RR, 0, 0, 0, 0)
+
 #define MAKE_HOST(id, text, op, form, size, dst, src, cc) HOST(id, text)
 #define MAKE_ROW(id, text, op, form, size, dst, src, cc) \
     {#id, host_##id, sem_##op, form, size, dst, src, cc},
 
 CASES(MAKE_HOST)
+TRANS(MAKE_HOST)
 static const struct x87_case cases[] = {CASES(MAKE_ROW)};
+static const struct x87_case trans[] = {TRANS(MAKE_ROW)};
 
 /* ---- random states ---- */
 
@@ -324,7 +337,25 @@ static void hide_pointers(const struct x87_case *t, uint8_t *mem)
     }
 }
 
-static bool run_case(struct x86_cpu *c, const struct x87_case *t, uint64_t *rng)
+/* Let the host's result pass for ours if it is within two ulp. */
+static void forgive(const uint8_t *fx, uint8_t *soft, unsigned i)
+{
+    uint64_t hm, sm, d;
+    uint16_t hse, sse;
+
+    memcpy(&hm, fx + 32 + 16 * i, 8);
+    memcpy(&hse, fx + 40 + 16 * i, 2);
+    memcpy(&sm, soft + 32 + 16 * i, 8);
+    memcpy(&sse, soft + 40 + 16 * i, 2);
+    d = hm > sm ? hm - sm : sm - hm;
+    if ((hse ^ sse) == 1 && (hse & 0x7fff) <= 1) /* a denormal beside the smallest normal number */
+        sse = hse;
+    if ((hse == sse && d <= 2) || (hse - sse == 1 && sm - (hm << 1) + 2 <= 4) ||
+        (sse - hse == 1 && hm - (sm << 1) + 2 <= 4))
+        memcpy(soft + 32 + 16 * i, fx + 32 + 16 * i, 10);
+}
+
+static bool run_case(struct x86_cpu *c, const struct x87_case *t, bool exact, uint64_t *rng)
 {
     struct run r;
     struct run start;
@@ -353,6 +384,11 @@ static bool run_case(struct x86_cpu *c, const struct x87_case *t, uint64_t *rng)
     for (unsigned i = 0; i < 8; i++) /* reserved bytes of the area */
         memset(r.after + 42 + 16 * i, 0, 6);
     hide_conditions(t, r.after, soft);
+    if (!exact) {
+        forgive(r.after, soft, 0);
+        forgive(r.after, soft, 1);
+        soft[3] = (uint8_t)((soft[3] & ~(FSW_C1 >> 8)) | (r.after[3] & FSW_C1 >> 8));
+    }
     hide_pointers(t, r.mem);
     hide_pointers(t, mem);
     flags = (unsigned)fl_arith(c) | FL_1;
@@ -366,27 +402,37 @@ static bool run_case(struct x86_cpu *c, const struct x87_case *t, uint64_t *rng)
     return true;
 }
 
-static void test_operations(void **state)
+static void run_table(const struct x87_case *table, size_t count, bool exact)
 {
     struct x86_cpu *c = fake_cpu_create();
     uint64_t rng = test_seed();
     long per_case = test_long() ? 500000 : 10000;
-
     unsigned failed = 0;
 
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < count; i++) {
         long n = 0;
 
-        while (n < per_case && run_case(c, &cases[i], &rng))
+        while (n < per_case && run_case(c, &table[i], exact, &rng))
             n++;
         if (n < per_case) {
-            print_error("ERROR: %s differs in case %ld\n", cases[i].name, n);
+            print_error("ERROR: %s differs in case %ld\n", table[i].name, n);
             failed++;
         }
     }
     fake_cpu_destroy(c);
     assert_int_equal(failed, 0);
+}
+
+static void test_operations(void **state)
+{
+    (void)state;
+    run_table(cases, ARRAY_LEN(cases), true);
+}
+
+static void test_transcendental(void **state)
+{
+    (void)state;
+    run_table(trans, ARRAY_LEN(trans), false);
 }
 
 /* ---- what the host would answer with a signal ---- */
@@ -424,6 +470,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_transcendental),
         cmocka_unit_test(test_pending),
     };
 
