@@ -105,7 +105,7 @@ union x86_ymm {
     uint16_t w[16];
     uint32_t d[8];
     uint64_t q[4];
-} __attribute__((aligned(32)));
+} __attribute__((aligned(16))); /* locals of operations: more would realign the stack */
 
 enum x86_mp_state { MP_RUNNABLE, MP_HALTED, MP_WAIT_SIPI };
 
@@ -135,7 +135,7 @@ struct x86_state {
     uint64_t fip, fdp;
     uint16_t fcs, fds;
     uint32_t mxcsr;
-    union x86_ymm ymm[16];
+    union x86_ymm ymm[16] __attribute__((aligned(32)));
 
     /* msr */
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
