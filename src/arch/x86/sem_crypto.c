@@ -151,13 +151,19 @@ static void pclmulqdq_lanes(union x86_ymm *r, const union x86_ymm *a, const unio
                             unsigned n, unsigned imm)
 {
     uint64_t x = a->q[imm & 1], y = b->q[imm >> 4 & 1], low = 0, high = 0;
+    uint64_t tab[16], over[16]; /* x times 0..15, and what of it is above bit 63 */
 
     (void)n;
-    for (unsigned i = 0; i < 64; i++) {
-        uint64_t mask = -(y >> i & 1);
+    tab[0] = over[0] = 0;
+    for (unsigned i = 1; i < 16; i++) {
+        tab[i] = tab[i >> 1] << 1 ^ (i & 1 ? x : 0);
+        over[i] = over[i >> 1] << 1 ^ tab[i >> 1] >> 63;
+    }
+    for (unsigned i = 64; i; i -= 4) {
+        unsigned digit = y >> (i - 4) & 15;
 
-        low ^= x << i & mask;
-        high ^= x >> 1 >> (63 - i) & mask;
+        high = high << 4 ^ low >> 60 ^ over[digit];
+        low = low << 4 ^ tab[digit];
     }
     r->q[0] = low;
     r->q[1] = high;

@@ -9,24 +9,24 @@
 static always_inline_fn void move_n(struct x86_cpu *c, const struct x86_insn *in, bool aligned,
                                     unsigned n)
 {
-    union x86_ymm v;
+    union x86_ymm *d = &c->s.ymm[in->dst];
     uint64_t ea;
 
     simd_check(c, in);
     if (in->form == FORM_RR) {
-        memcpy(&v, &c->s.ymm[in->src], n);
-        vec_dst(c, in, &v, n);
-        return;
-    }
-    ea = x86_ea(c, in);
-    if (aligned)
-        simd_align(c, in, ea, n);
-    if (in->form == FORM_RM) {
-        x86_ld_bytes(c, in->seg, ea, &v, n);
-        vec_dst(c, in, &v, n);
+        memmove(d, &c->s.ymm[in->src], n);
     } else {
-        x86_st_bytes(c, in->seg, ea, &c->s.ymm[in->src], n);
+        ea = x86_ea(c, in);
+        if (aligned)
+            simd_align(c, in, ea, n);
+        if (in->form == FORM_MR) {
+            x86_st_bytes(c, in->seg, ea, &c->s.ymm[in->src], n);
+            return;
+        }
+        x86_ld_bytes(c, in->seg, ea, d, n); /* faults come before its first byte */
     }
+    if (n == 16 && (in->flags & IN_VEX))
+        d->q[2] = d->q[3] = 0;
 }
 
 #define MOVE(name, aligned)                                       \

@@ -25,64 +25,73 @@ static inline void shift_check(struct x86_cpu *c, const struct x86_insn *in)
         simd_check(c, in);
 }
 
-static always_inline_fn union x86_ymm shift_operand(struct x86_cpu *c,
-                                                          const struct x86_insn *in)
-{
-    union x86_ymm a = c->s.ymm[in->src2];
-
-    if (in->size == 8)
-        a.q[0] = c->s.fpr[in->src2].mant;
-    return a;
-}
-
-static void shift_result(struct x86_cpu *c, const struct x86_insn *in, const union x86_ymm *r)
-{
-    if (in->size == 8)
-        mmx_write(c, in->dst, r->q[0]);
-    else if (in->size == 16)
-        vec_dst(c, in, r, 16);
-    else
-        vec_dst(c, in, r, 32);
-}
-
 /* limit: counts beyond it act as it; a logical shift by it gives 0. */
-#define SHIFT(name, f, type, limit, expr)                          \
-    void sem_##name(struct x86_cpu *c, const struct x86_insn *in)  \
-    {                                                              \
-        shift_check(c, in);                                        \
-        uint64_t count = shift_count(c, in);                       \
-        union x86_ymm a = shift_operand(c, in), r;                 \
-        unsigned n = count > (limit) ? (limit) : (unsigned)count;  \
-                                                                   \
-        for (unsigned i = 0; i < 32 / sizeof(r.f[0]); i++) {       \
-            type x = (type)a.f[i];                                 \
-            r.f[i] = (typeof(r.f[0]))(expr);                       \
-        }                                                          \
-        shift_result(c, in, &r);                                   \
+#define SHIFT(name, f, type, limit, expr)                                                  \
+    static always_inline_fn void name##_lanes(union x86_ymm *r, const union x86_ymm *a,    \
+                                              unsigned count, unsigned bytes)              \
+    {                                                                                      \
+        for (unsigned i = 0; i < bytes / sizeof(r->f[0]); i++) {                           \
+            type x = (type)a->f[i];                                                        \
+            r->f[i] = (typeof(r->f[0]))(expr);                                             \
+        }                                                                                  \
+    }                                                                                      \
+    void sem_##name(struct x86_cpu *c, const struct x86_insn *in)                          \
+    {                                                                                      \
+        union x86_ymm a, r;                                                                \
+                                                                                           \
+        shift_check(c, in);                                                                \
+        unsigned count = (unsigned)MIN(shift_count(c, in), (uint64_t)(limit));             \
+                                                                                           \
+        if (in->size == 16) {                                                              \
+            name##_lanes(&r, &c->s.ymm[in->src2], count, 16);                              \
+            vec_dst(c, in, &r, 16);                                                        \
+        } else if (in->size == 32) {                                                       \
+            name##_lanes(&r, &c->s.ymm[in->src2], count, 32);                              \
+            vec_dst(c, in, &r, 32);                                                        \
+        } else {                                                                           \
+            a.q[0] = c->s.fpr[in->src2].mant;                                              \
+            name##_lanes(&r, &a, count, 8);                                                \
+            mmx_write(c, in->dst, r.q[0]);                                                 \
+        }                                                                                  \
     }
 
 // clang-format off
-SHIFT(psllw, w, uint32_t, 16, x << n)
-SHIFT(pslld, d, uint32_t, 32, n == 32 ? 0 : x << n)
-SHIFT(psllq, q, uint64_t, 64, n == 64 ? 0 : x << n)
-SHIFT(psrlw, w, uint32_t, 16, x >> n)
-SHIFT(psrld, d, uint32_t, 32, n == 32 ? 0 : x >> n)
-SHIFT(psrlq, q, uint64_t, 64, n == 64 ? 0 : x >> n)
-SHIFT(psraw, w, int16_t, 15, x >> n)
-SHIFT(psrad, d, int32_t, 31, x >> n)
+SHIFT(psllw, w, uint32_t, 16, x << count)
+SHIFT(pslld, d, uint32_t, 32, (uint64_t)x << count)
+SHIFT(psllq, q, uint64_t, 64, x << (count & 63) & -(uint64_t)(count < 64))
+SHIFT(psrlw, w, uint32_t, 16, x >> count)
+SHIFT(psrld, d, uint32_t, 32, (uint64_t)x >> count)
+SHIFT(psrlq, q, uint64_t, 64, x >> (count & 63) & -(uint64_t)(count < 64))
+SHIFT(psraw, w, int16_t, 15, x >> count)
+SHIFT(psrad, d, int32_t, 31, x >> count)
 // clang-format on
 
-/* Bytes within each 128-bit lane. */
+/* Bytes within each 128-bit lane, a number of two halves. */
 static void byte_shift(struct x86_cpu *c, const struct x86_insn *in, bool left)
 {
-    union x86_ymm a, r = {.q = {0}};
-    unsigned n = MIN(in->imm & 0xff, 16u);
+    const union x86_ymm *a = &c->s.ymm[in->src2];
+    unsigned n = 8 * MIN(in->imm & 0xff, 16u), k = n & 63;
+    union x86_ymm r;
 
     simd_check(c, in);
-    a = c->s.ymm[in->src2];
-    for (unsigned lane = 0; lane < in->size; lane += 16)
-        memcpy(&r.b[lane + (left ? n : 0)], &a.b[lane + (left ? 0 : n)], 16 - n);
-    shift_result(c, in, &r);
+    for (unsigned i = 0; i < in->size / 8u; i += 2) {
+        uint64_t from = a->q[left ? i : i + 1], other = a->q[left ? i + 1 : i];
+
+        /* from: the half that moves towards the other one */
+        if (n >= 64) {
+            other = n == 128 ? 0 : left ? from << k : from >> k;
+            from = 0;
+        } else if (n) {
+            other = left ? other << k | from >> (64 - k) : other >> k | from << (64 - k);
+            from = left ? from << k : from >> k;
+        }
+        r.q[left ? i : i + 1] = from;
+        r.q[left ? i + 1 : i] = other;
+    }
+    if (in->size == 32)
+        vec_dst(c, in, &r, 32);
+    else
+        vec_dst(c, in, &r, 16);
 }
 
 void sem_pslldq(struct x86_cpu *c, const struct x86_insn *in)

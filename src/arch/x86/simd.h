@@ -3,9 +3,9 @@
  * simd: what the vector operations (sem_sse_*.c, sem_avx_*.c, sem_mmx.c, sem_crypto.c) share:
  * availability checks, operands, write-back.
  *
- * An operation reads its operands into local copies, computes into a local result and writes that
- * back last, so faults come before changes and the lane loops vectorise (no aliasing; the length n
- * is a constant in each copy of an inlined loop). Lane order is the host's: little-endian only.
+ * An operation computes into a local result and writes that back last, so faults come before
+ * changes and the lane loops vectorise (no aliasing; the length n is a constant in each copy of an
+ * inlined loop). Lane order is the host's: little-endian only.
  *
  *   VEC_BINARY(op)   sem_op: dst = op(src2, src): legacy 128, VEX 128/256, MMX where it exists
  *   VEC_UNARY(op)    sem_op: dst = op(src)
@@ -126,15 +126,24 @@ typedef void vec1_fn(union x86_ymm *r, const union x86_ymm *b, unsigned n);
 typedef void vec2i_fn(union x86_ymm *r, const union x86_ymm *a, const union x86_ymm *b, unsigned n,
                       unsigned imm);
 
+/* The same without a copy: a pointer to the register, or to *buffer that memory was read into. */
+static always_inline_fn const union x86_ymm *vec_src_at(struct x86_cpu *c,
+                                                        const struct x86_insn *in,
+                                                        union x86_ymm *buffer, unsigned n)
+{
+    if (likely(in->form != FORM_RM))
+        return &c->s.ymm[in->src];
+    vec_src(c, in, buffer, n);
+    return buffer;
+}
+
 static always_inline_fn void vec_binary_n(struct x86_cpu *c, const struct x86_insn *in, vec2_fn *f,
                                           unsigned n)
 {
-    union x86_ymm a, b, r;
+    union x86_ymm b, r;
 
     simd_check(c, in);
-    vec_src(c, in, &b, n);
-    memcpy(&a, &c->s.ymm[in->src2], n);
-    f(&r, &a, &b, n);
+    f(&r, &c->s.ymm[in->src2], vec_src_at(c, in, &b, n), n);
     vec_dst(c, in, &r, n);
 }
 
@@ -166,8 +175,7 @@ static always_inline_fn void vec_unary_n(struct x86_cpu *c, const struct x86_ins
     union x86_ymm b, r;
 
     simd_check(c, in);
-    vec_src(c, in, &b, n);
-    f(&r, &b, n);
+    f(&r, vec_src_at(c, in, &b, n), n);
     vec_dst(c, in, &r, n);
 }
 
@@ -191,12 +199,10 @@ static always_inline_fn void vec_unary(struct x86_cpu *c, const struct x86_insn 
 static always_inline_fn void vec_imm_n(struct x86_cpu *c, const struct x86_insn *in, vec2i_fn *f,
                                        unsigned n)
 {
-    union x86_ymm a, b, r;
+    union x86_ymm b, r;
 
     simd_check(c, in);
-    vec_src(c, in, &b, n);
-    memcpy(&a, &c->s.ymm[in->src2], n);
-    f(&r, &a, &b, n, in->imm & 0xff);
+    f(&r, &c->s.ymm[in->src2], vec_src_at(c, in, &b, n), n, in->imm & 0xff);
     vec_dst(c, in, &r, n);
 }
 
