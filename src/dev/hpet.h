@@ -4,7 +4,7 @@
  *
  * The board maps WIN_REGS at 0xfed00000. Lines: LINE_IRQ0 and LINE_IRQ8 go where the PIT's and the
  * RTC's interrupt went, whose lines now end in hpet_input(0) and hpet_input(1): they pass through
- * unless legacy replacement is on. LINE_PIN0 + n is I/O APIC input n (16..23 can be chosen by the
+ * unless legacy replacement is on. LINE_PIN0 + n is I/O APIC input n (20..23 can be chosen by the
  * guest; the timers announce no other).
  */
 #ifndef QUAD_DEV_HPET_H
