@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * board: who sits at which address on which line. A board fills a machine that was just
+ * initialised: memory slots, devices, wires, vCPUs, tables. Its name carries a version; what a
+ * guest sees of a version never changes.
+ *
+ *     type->create(&board, machine, &config, err)
+ *     type->load(board, loader, err)     before the first start and after every machine_reset()
+ *     type->destroy(board)               after machine_fini(): lines end in the board
+ */
+#ifndef QUAD_BOARD_BOARD_H
+#define QUAD_BOARD_BOARD_H
+
+#include "base/base.h"
+#include "board/memmap.h"
+
+struct board;
+struct chr;
+struct loader;
+struct machine;
+
+#define BOARD_SERIALS 2
+
+struct board_config {
+    uint64_t memory; /* bytes, a multiple of 1 MiB */
+    unsigned cpus;
+    uint8_t uuid[16];
+    const char *cpu_model;             /* its name, for tables */
+    struct chr *serial[BOARD_SERIALS]; /* borrowed; NULL: nothing connected */
+};
+
+struct board_type {
+    const char *name; /* "pc-1" */
+    const char *help;
+    const char *console; /* kernel's name of the first serial port: "ttyS0" */
+    int (*create)(struct board **out, struct machine *m, const struct board_config *config,
+                  struct error *err);
+    int (*load)(struct board *b, struct loader *l, struct error *err);
+    void (*power_button)(struct board *b); /* any thread */
+    void (*destroy)(struct board *b);      /* NULL is fine */
+};
+
+struct board {
+    const struct board_type *type;
+    struct machine *machine;
+    struct memmap map;
+};
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * pc-1: a PC with the parts of the Q35 chipset that systems look for.
+ *
+ *     ISA 0  timer (I/O APIC input 2)    ISA 1  keyboard     ISA 3, 4  serial ports
+ *     ISA 8  RTC                         ISA 9  ACPI         ISA 12    mouse
+ *     PIRQA..H: I/O APIC inputs 16..23, or the ISA interrupts 10 and 11
+ *
+ * Every ISA interrupt goes to the 8259 pair and to the I/O APIC (irq_fanout). There is no
+ * firmware: pc_load() leaves the chips as firmware would and puts ACPI and SMBIOS tables into ROM.
+ *
+ * Not modelled: SMM and SMRAM, video, floppy, parallel port, PAM registers (the ROM area is
+ * always ROM).
+ */
+#include "board/pc.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/lapic.h"
+#include "board/acpi.h"
+#include "board/loader.h"
+#include "board/smbios.h"
+#include "core/machine.h"
+#include "dev/acpi_pm_ich9.h"
+#include "dev/ioapic_82093aa.h"
+#include "dev/pic_i8259.h"
+#include "dev/pit_i8254.h"
+#include "dev/reset_control.h"
+#include "dev/rtc_mc146818.h"
+#include "dev/serial_16550.h"
+
+#define PM_BASE 0x600
+#define APM_PORT 0xb2
+#define SCI_IRQ 9
+#define ACPI_TABLES 0xe0000u
+#define ACPI_ROOM 0x10000u
+#define SMBIOS_TABLES 0xf1000u /* behind bios16, before its table */
+#define SMBIOS_ROOM 0x6000u
+#define ACPI_FACS 0x9f000u /* the last page of low RAM */
+#define PCI64_SIZE (UINT64_C(32) << 30)
+
+enum { A20_PORT92, A20_KBD };
+
+struct pc {
+    struct board board;
+    struct board_config config;
+    struct dev *pic, *ioapic, *pit, *rtc, *pm, *reset, *serial[BOARD_SERIALS];
+    struct irq_fanout isa[16];
+    struct irq isa_line[16];
+    uint32_t a20; /* atomic: bit per source that enables it */
+};
+
+/* ------------------------------------------------------------------------------------ memory */
+
+static int add_memory(struct pc *pc, struct error *err)
+{
+    struct mem *mem = &pc->board.machine->mem;
+    const struct memmap *map = &pc->board.map;
+    int rc = mem_add(mem, "ram.low", SLOT_RAM, 0, PC_LOW_RAM_END, NULL, err);
+
+    if (!rc)
+        rc = mem_add(mem, "rom", SLOT_ROM, PC_ROM_BASE, PC_ROM_END - PC_ROM_BASE, NULL, err);
+    if (!rc)
+        rc = mem_add(mem, "ram.main", SLOT_RAM, PC_ROM_END, map->low_top - PC_ROM_END, NULL, err);
+    if (!rc && map->ram > map->low_top)
+        rc = mem_add(mem, "ram.high", SLOT_RAM, PC_HIGH_RAM_BASE, map->ram - map->low_top, NULL,
+                     err);
+    return rc;
+}
+
+/* The PC layout, with the page of low RAM that ACPI keeps. */
+static void make_map(struct pc *pc)
+{
+    struct memmap *map = &pc->board.map;
+
+    memmap_pc(map, pc->config.memory);
+    map->range[0].size = ACPI_FACS;
+    for (unsigned i = map->n++; i > 1; i--)
+        map->range[i] = map->range[i - 1];
+    map->range[1] = (struct memmap_range){ACPI_FACS, PC_LOW_RAM_END - ACPI_FACS, MEMMAP_NVS};
+    map->rsdp = ACPI_TABLES;
+}
+
+/* ------------------------------------------------------------------------------------- wires */
+
+/* Address line 20 is let through while any source says so; on change every vCPU must forget its
+ * translations. */
+static void a20_set(void *opaque, unsigned source, bool level)
+{
+    struct pc *pc = opaque;
+    struct machine *m = pc->board.machine;
+    uint32_t old = level ? __atomic_fetch_or(&pc->a20, 1u << source, __ATOMIC_SEQ_CST)
+                         : __atomic_fetch_and(&pc->a20, ~(1u << source), __ATOMIC_SEQ_CST);
+    uint32_t now = level ? old | 1u << source : old & ~(1u << source);
+
+    if (!old == !now)
+        return;
+    __atomic_store_n(&m->a20_mask, now ? UINT64_MAX : ~(UINT64_C(1) << 20), __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        vcpu_request(m->vcpus[i], REQ_FLUSH);
+}
+
+static void intr_set(void *opaque, unsigned n, bool level)
+{
+    (void)n;
+    lapic_lint0(opaque, level);
+}
+
+/* ISA interrupt n ends in the 8259s and the I/O APIC; the timer in input 2 there. */
+static void wire_isa(struct pc *pc)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        struct irq_fanout *f = &pc->isa[n];
+        if (n == 2)
+            continue; /* the cascade */
+        f->out[f->n++] = pic_i8259_input(pc->pic, n);
+        f->out[f->n++] = ioapic_82093aa_input(pc->ioapic, n ? n : 2);
+        pc->isa_line[n] = irq_fanout_line(f);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- devices */
+
+static int add_interrupts(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+
+    if (dev_create(&pic_i8259_type, "pic", m, &pc->pic, err) ||
+        dev_create(&ioapic_82093aa_type, "ioapic", m, &pc->ioapic, err))
+        return -err->code;
+    dev_map(pc->pic, PIC_I8259_WIN_MASTER, &m->ports, 0x20);
+    dev_map(pc->pic, PIC_I8259_WIN_SLAVE, &m->ports, 0xa0);
+    dev_map(pc->pic, PIC_I8259_WIN_ELCR, &m->ports, 0x4d0);
+    dev_wire(pc->pic, PIC_I8259_LINE_INTR, (struct irq){intr_set, m, 0});
+    m->extint_ack = pic_i8259_ack;
+    m->extint_opaque = pc->pic;
+    dev_map(pc->ioapic, IOAPIC_82093AA_WIN_REGS, &m->mmio, PC_IOAPIC_BASE);
+    m->eoi_broadcast = ioapic_82093aa_eoi;
+    m->eoi_opaque = pc->ioapic;
+    wire_isa(pc);
+    return 0;
+}
+
+static int add_timers(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+
+    if (dev_create(&pit_i8254_type, "pit", m, &pc->pit, err) ||
+        dev_create(&rtc_mc146818_type, "rtc", m, &pc->rtc, err))
+        return -err->code;
+    dev_map(pc->pit, PIT_I8254_WIN_COUNTERS, &m->ports, 0x40);
+    dev_map(pc->pit, PIT_I8254_WIN_PORT61, &m->ports, 0x61);
+    dev_wire(pc->pit, PIT_I8254_LINE_OUT0, pc->isa_line[0]);
+    dev_map(pc->rtc, RTC_MC146818_WIN_PORTS, &m->ports, 0x70);
+    dev_wire(pc->rtc, RTC_MC146818_LINE_IRQ, pc->isa_line[8]);
+    rtc_mc146818_configure(pc->rtc, pc->board.map.low_top,
+                           pc->board.map.ram - pc->board.map.low_top);
+    return 0;
+}
+
+static int add_power(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+
+    if (dev_create(&acpi_pm_ich9_type, "acpi", m, &pc->pm, err) ||
+        dev_create(&reset_control_type, "reset", m, &pc->reset, err))
+        return -err->code;
+    acpi_pm_ich9_configure(pc->pm, true);
+    dev_map(pc->pm, ACPI_PM_ICH9_WIN_PM, &m->ports, PM_BASE);
+    dev_map(pc->pm, ACPI_PM_ICH9_WIN_APM, &m->ports, APM_PORT);
+    dev_wire(pc->pm, ACPI_PM_ICH9_LINE_SCI, pc->isa_line[SCI_IRQ]);
+    dev_map(pc->reset, RESET_CONTROL_WIN_CF9, &m->ports, 0xcf9);
+    dev_map(pc->reset, RESET_CONTROL_WIN_PORT92, &m->ports, 0x92);
+    dev_wire(pc->reset, RESET_CONTROL_LINE_A20, (struct irq){a20_set, pc, A20_PORT92});
+    return 0;
+}
+
+static int add_serials(struct pc *pc, struct error *err)
+{
+    static const struct {
+        const char *name;
+        uint16_t port;
+        uint8_t irq;
+    } at[BOARD_SERIALS] = {{"serial0", 0x3f8, 4}, {"serial1", 0x2f8, 3}};
+    struct machine *m = pc->board.machine;
+
+    for (unsigned i = 0; i < BOARD_SERIALS; i++) {
+        if (dev_create(&serial_16550_type, at[i].name, m, &pc->serial[i], err))
+            return -err->code;
+        serial_16550_configure(pc->serial[i], pc->config.serial[i]);
+        dev_map(pc->serial[i], SERIAL_16550_WIN_REGS, &m->ports, at[i].port);
+        dev_wire(pc->serial[i], SERIAL_16550_LINE_IRQ, pc->isa_line[at[i].irq]);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------ tables */
+
+static unsigned pirq_of(uint8_t devfn, unsigned pin)
+{
+    unsigned slot = devfn >> 3;
+
+    /* Slots 25..31 PIRQA..D by pin, the others PIRQE..H swizzled by slot. */
+    return slot >= 25 ? (pin - 1) & 3 : 4 + ((slot + pin - 1) & 3);
+}
+
+static int put_acpi(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    const struct memmap *map = &pc->board.map;
+    uint64_t top = MAX(PC_HIGH_RAM_BASE + (map->ram - map->low_top), UINT64_C(0));
+    uint64_t pci64 = ALIGN_UP(top, PCI64_SIZE);
+    const struct acpi_config c = {
+        .cpus = m->nvcpus,
+        .pm_base = PM_BASE,
+        .smi_cmd = APM_PORT,
+        .acpi_enable = ACPI_PM_ICH9_ENABLE,
+        .acpi_disable = ACPI_PM_ICH9_DISABLE,
+        .gpe0_len = ACPI_PM_ICH9_GPE0_LEN,
+        .sci_irq = SCI_IRQ,
+        .slp_typ_s5 = ACPI_PM_ICH9_S5,
+        .ioapic = PC_IOAPIC_BASE,
+        .lapic = PC_LAPIC_BASE,
+        .pci_start = PC_PCI_BASE,
+        .pci_end = PC_PCI_END,
+        .pci64_start = pci64,
+        .pci64_end = pci64 + PCI64_SIZE,
+        .serials = BOARD_SERIALS,
+        .pirq_irq = {10, 10, 11, 11, 10, 10, 11, 11},
+        .pirq_of = pirq_of,
+    };
+    const struct acpi_place place = {.tables = ACPI_TABLES, .facs = ACPI_FACS};
+    auto_free uint8_t *buf = xcalloc(1, ACPI_ROOM);
+    uint8_t facs[ACPI_FACS_SIZE];
+    size_t used;
+    int rc = acpi_build(&c, &place, buf, ACPI_ROOM, &used, facs, err);
+
+    if (rc)
+        return rc;
+    mem_load(&m->mem, ACPI_TABLES, buf, used);
+    mem_write(&m->mem, ACPI_FACS, facs, sizeof(facs));
+    return 0;
+}
+
+static int put_smbios(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    struct smbios_config c = {
+        .ram = pc->board.map.ram,
+        .low_top = pc->board.map.low_top,
+        .cpus = m->nvcpus,
+        .version = pc->board.type->name,
+        .cpu = pc->config.cpu_model,
+    };
+    auto_free uint8_t *buf = xcalloc(1, SMBIOS_ROOM);
+    size_t used;
+
+    memcpy(c.uuid, pc->config.uuid, sizeof(c.uuid));
+    int rc = smbios_build(&c, SMBIOS_TABLES, buf, SMBIOS_ROOM, &used, err);
+    if (!rc)
+        mem_load(&m->mem, SMBIOS_TABLES, buf, used);
+    return rc;
+}
+
+/* ----------------------------------------------------------------------------------- the board */
+
+static int pc_load(struct board *b, struct loader *l, struct error *err)
+{
+    struct pc *pc = container_of(b, struct pc, board);
+    struct machine *m = b->machine;
+    int rc = put_acpi(pc, err);
+
+    if (!rc)
+        rc = put_smbios(pc, err);
+    if (!rc)
+        rc = loader_load(l, m, &b->map, err);
+    if (rc)
+        return rc;
+    bus_write(&m->ports, 0x92, 1, 2); /* A20 on, as firmware leaves it */
+    if (m->engine.type)
+        rc = m->engine.type->vcpu_put(m->vcpus[0], ~0u, err);
+    return rc;
+}
+
+static void pc_destroy(struct board *b)
+{
+    if (b)
+        free(container_of(b, struct pc, board));
+}
+
+static int pc_create(struct board **out, struct machine *m, const struct board_config *config,
+                     struct error *err)
+{
+    const uint64_t mib = UINT64_C(1) << 20;
+
+    if (config->memory < 2 * mib || config->memory % mib)
+        return fail(err, EINVAL, "memory: %" PRIu64 " bytes is no multiple of 1 MiB from 2 up",
+                    config->memory);
+    struct pc *pc = xcalloc(1, sizeof(*pc));
+    pc->board = (struct board){.type = &board_pc_1, .machine = m};
+    pc->config = *config;
+    make_map(pc);
+    int rc = add_memory(pc, err);
+    for (unsigned i = 0; !rc && i < config->cpus; i++)
+        rc = machine_add_vcpu(m, err);
+    if (!rc)
+        rc = add_interrupts(pc, err);
+    if (!rc)
+        rc = add_timers(pc, err);
+    if (!rc)
+        rc = add_power(pc, err);
+    if (!rc)
+        rc = add_serials(pc, err);
+    if (rc) {
+        free(pc);
+        return rc;
+    }
+    *out = &pc->board;
+    return 0;
+}
+
+static void pc_power_button(struct board *b)
+{
+    acpi_pm_ich9_power_button(container_of(b, struct pc, board)->pm);
+}
+
+const struct board_type board_pc_1 = {
+    .name = "pc-1",
+    .help = "PC with Q35 and ICH9 identities, ACPI, no firmware",
+    .console = "ttyS0",
+    .create = pc_create,
+    .load = pc_load,
+    .power_button = pc_power_button,
+    .destroy = pc_destroy,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/guest_config.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+const struct opt guest_options[] = {
+    OPT(struct guest_config, mode, .name = "mode", .kind = OPT_ENUM, .arg = "WAY",
+        .choices = "auto|full|para|zone|native",
+        .help = "way to run it; auto takes the strongest that works here"),
+    OPT(struct guest_config, kernel, .name = "kernel", .kind = OPT_STRING, .arg = "FILE",
+        .help = "kernel: bzImage, ELF with a PVH note, multiboot"),
+    OPT(struct guest_config, initrd, .name = "initrd", .kind = OPT_STRING, .arg = "FILE",
+        .help = "initial RAM disk"),
+    OPT(struct guest_config, append, .name = "append", .kind = OPT_STRING, .arg = "TEXT",
+        .help = "kernel command line; without it the way's console is supplied"),
+    OPT(struct guest_config, memory, .name = "memory", .letter = 'm', .kind = OPT_SIZE,
+        .arg = "SIZE", .min = 2u << 20, .max = UINT64_C(1) << 39, .help = "memory (512M)"),
+    OPT(struct guest_config, cpus, .name = "cpus", .letter = 'c', .kind = OPT_UINT, .arg = "N",
+        .min = 1, .max = 64, .help = "virtual processors (1)"),
+    OPT(struct guest_config, name, .name = "name", .kind = OPT_STRING, .arg = "NAME",
+        .help = "the guest's name; its UUID is made from it"),
+    OPT(struct guest_config, serial, .name = "serial", .kind = OPT_LIST, .arg = "WHERE",
+        .help = "serial port, the first one first: stdio, file:PATH, socket:PATH, pty, null"),
+    OPT(struct guest_config, engine, .name = "engine", .kind = OPT_STRING, .arg = "ENGINE",
+        .help = "what runs the processors: see quad list engines"),
+    OPT(struct guest_config, cpu_model, .name = "cpu-model", .kind = OPT_STRING, .arg = "MODEL",
+        .help = "processor that the guest sees: v2, v3"),
+    OPT(struct guest_config, loader, .name = "loader", .kind = OPT_ENUM, .arg = "HOW",
+        .choices = "auto|pvh|vmlinux|linux64|linux32|linux16|multiboot|multiboot2",
+        .help = "how the kernel is entered, where its file allows several ways"),
+    OPT(struct guest_config, modules, .name = "module", .kind = OPT_LIST, .arg = "FILE ARGS",
+        .help = "multiboot module with its command line"),
+    OPT(struct guest_config, board, .name = "board", .kind = OPT_STRING, .arg = "BOARD",
+        .help = "machine that the guest sees: see quad list boards"),
+    OPT(struct guest_config, on_reboot, .name = "on-reboot", .kind = OPT_ENUM, .arg = "WHAT",
+        .choices = "reset|exit", .help = "when the guest reboots (reset)"),
+    OPT(struct guest_config, on_panic, .name = "on-panic", .kind = OPT_ENUM, .arg = "WHAT",
+        .choices = "exit|pause", .help = "when the guest's kernel panics (exit)"),
+    OPT(struct guest_config, on_watchdog, .name = "on-watchdog", .kind = OPT_ENUM, .arg = "WHAT",
+        .choices = "exit|reset|pause", .help = "when the guest's watchdog fires (exit)"),
+    OPT(struct guest_config, uuid, .name = "uuid", .kind = OPT_STRING, .arg = "UUID",
+        .help = "the machine's UUID"),
+    OPT(struct guest_config, deterministic, .name = "deterministic", .kind = OPT_FLAG,
+        .help = "one processor at a time, time = instructions: every run is the same"),
+    OPT(struct guest_config, seed, .name = "seed", .kind = OPT_UINT, .arg = "N",
+        .help = "what RDRAND starts from with --deterministic"),
+    OPT(struct guest_config, trace, .name = "trace", .kind = OPT_STRING, .arg = "PATTERNS",
+        .help = "print trace points: serial_*,machine_event"),
+    OPT(struct guest_config, trace_file, .name = "trace-file", .kind = OPT_STRING, .arg = "FILE",
+        .help = "where trace lines go (standard error)"),
+    OPT(struct guest_config, stats, .name = "stats", .kind = OPT_FLAG,
+        .help = "print counters at the end"),
+    OPT(struct guest_config, quiet, .name = "quiet", .letter = 'q', .kind = OPT_FLAG,
+        .help = "no notices, only warnings and errors"),
+    OPT(struct guest_config, help, .name = "help", .letter = 'h', .kind = OPT_FLAG,
+        .help = "this help"),
+    OPT_END,
+};
+
+void guest_config_init(struct guest_config *c)
+{
+    *c = (struct guest_config){
+        .name = "guest",
+        .mode = "auto",
+        .loader = "auto",
+        .memory = UINT64_C(512) << 20,
+        .cpus = 1,
+        .on_reboot = "reset",
+        .on_panic = "exit",
+        .on_watchdog = "exit",
+    };
+}
+
+void guest_config_fini(struct guest_config *c)
+{
+    opt_free(guest_options, c);
+}
+
+int guest_config_check(const struct guest_config *c, struct error *err)
+{
+    struct error uuid_err;
+    uint8_t uuid[16];
+
+    if (!c->kernel)
+        return fail(err, EINVAL, "no kernel given; try: --kernel /boot/vmlinuz-...");
+    if (c->memory % (1u << 20))
+        return fail(err, EINVAL, "--memory: no multiple of 1 MiB; try: --memory %" PRIu64 "M",
+                    (c->memory >> 20) + 1);
+    if (c->serial.count > 2)
+        return fail(err, EINVAL, "--serial: the board has two serial ports");
+    if (c->seed && !c->deterministic)
+        return fail(err, EINVAL, "--seed works with --deterministic only");
+    if (guest_config_uuid(c, uuid, &uuid_err))
+        return fail(err, EINVAL, "%s", uuid_err.text);
+    return 0;
+}
+
+static int parse_uuid(const char *text, uint8_t uuid[16])
+{
+    unsigned digits = 0;
+
+    for (const char *p = text; *p; p++) {
+        if (*p == '-')
+            continue;
+        if (!isxdigit((unsigned char)*p) || digits == 32)
+            return -EINVAL;
+        unsigned v = (unsigned)(isdigit((unsigned char)*p) ? *p - '0' : (*p | 0x20) - 'a' + 10);
+        uuid[digits / 2] = (uint8_t)(uuid[digits / 2] << 4 | v);
+        digits++;
+    }
+    return digits == 32 ? 0 : -EINVAL;
+}
+
+/* Two rounds of FNV-1a over the name fill a version 8 (own scheme) UUID [RFC 9562]. */
+static void uuid_from_name(const char *name, uint8_t uuid[16])
+{
+    for (unsigned half = 0; half < 2; half++) {
+        uint64_t h = UINT64_C(0xcbf29ce484222325) + half;
+        for (const char *p = name; *p; p++)
+            h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+        h ^= h >> 29;
+        for (unsigned i = 0; i < 8; i++)
+            uuid[8 * half + i] = (uint8_t)(h >> (8 * i));
+    }
+    uuid[6] = (uuid[6] & 0x0f) | 0x80;
+    uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}
+
+int guest_config_uuid(const struct guest_config *c, uint8_t uuid[16], struct error *err)
+{
+    memset(uuid, 0, 16);
+    if (!c->uuid)
+        uuid_from_name(c->name, uuid);
+    else if (parse_uuid(c->uuid, uuid))
+        return fail(err, EINVAL, "--uuid: \"%s\" is no UUID; try: %s", c->uuid,
+                    "123e4567-e89b-42d3-a456-426614174000");
+    return 0;
+}

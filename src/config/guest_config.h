@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * guest_config: what a person says about a guest. One table names every setting: the command line
+ * reads it, and so do help, man page, completion and the guest file.
+ *
+ * Strings are borrowed from whoever filled the record (argv).
+ */
+#ifndef QUAD_CONFIG_GUEST_CONFIG_H
+#define QUAD_CONFIG_GUEST_CONFIG_H
+
+#include "base/opt.h"
+
+struct guest_config {
+    const char *name;
+    const char *mode; /* auto or a way */
+    const char *board, *engine, *cpu_model;
+    const char *kernel, *initrd, *append, *loader;
+    struct opt_list modules;
+    uint64_t memory, cpus;
+    struct opt_list serial;
+    const char *on_reboot, *on_panic, *on_watchdog;
+    const char *uuid;
+    bool deterministic;
+    uint64_t seed;
+    /* How this run is watched; not part of the guest. */
+    const char *trace, *trace_file;
+    bool stats, quiet, help;
+};
+
+extern const struct opt guest_options[];
+
+void guest_config_init(struct guest_config *c); /* defaults */
+void guest_config_fini(struct guest_config *c);
+
+/* What the table alone cannot check: combinations, required settings. */
+int guest_config_check(const struct guest_config *c, struct error *err);
+
+/* The UUID: as given, or made from the name, always the same for the same name. */
+int guest_config_uuid(const struct guest_config *c, uint8_t uuid[16], struct error *err);
+
+#endif

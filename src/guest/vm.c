@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/vm.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "arch/x86/model.h"
+#include "base/log.h"
+#include "board/board.h"
+#include "chr/chr_open.h"
+#include "config/guest_config.h"
+#include "core/way.h"
+#include "guest/console.h"
+#include "registry/registry.h"
+
+/* ------------------------------------------------------------------------------------- events */
+
+static void vm_end(struct vm *vm, enum vm_end end)
+{
+    if (vm->end == VM_RUNNING)
+        vm->end = end;
+    loop_stop(&vm->loop);
+}
+
+static void vm_go_on(struct vm *vm)
+{
+    machine_stop(&vm->machine);
+    machine_resume(&vm->machine);
+}
+
+static void vm_reboot(struct vm *vm)
+{
+    struct error err = {0};
+
+    machine_stop(&vm->machine);
+    machine_reset(&vm->machine);
+    if (vm->board->type->load(vm->board, &vm->loader, &err)) {
+        vm->machine.error = err;
+        vm_end(vm, VM_FAILED);
+        return;
+    }
+    vm->resets++;
+    machine_resume(&vm->machine);
+}
+
+static void vm_pause(struct vm *vm, const char *why)
+{
+    machine_stop(&vm->machine);
+    vm->paused = true;
+    vm->guest.state = GUEST_PAUSED;
+    log_warn("%s: %s; the guest is paused%s", vm->guest.name, why,
+             vm->terminal ? "; ctrl-a x leaves" : "");
+}
+
+static void vm_watchdog(struct vm *vm)
+{
+    const char *what = vm->config->on_watchdog;
+
+    if (!strcmp(what, "reset"))
+        vm_reboot(vm);
+    else if (!strcmp(what, "pause"))
+        vm_pause(vm, "its watchdog fired");
+    else
+        vm_end(vm, VM_WATCHDOG);
+}
+
+static void vm_on_event(void *opaque, enum machine_event ev)
+{
+    struct vm *vm = opaque;
+
+    if (vm->end != VM_RUNNING)
+        return;
+    switch (ev) {
+    case EV_NONE:
+        break;
+    case EV_POWEROFF:
+        vm_end(vm, VM_POWEROFF);
+        break;
+    case EV_RESET:
+        if (!strcmp(vm->config->on_reboot, "exit"))
+            vm_end(vm, VM_RESET);
+        else
+            vm_reboot(vm);
+        break;
+    case EV_TRIPLE_FAULT:
+        vm_end(vm, VM_TRIPLE_FAULT);
+        break;
+    case EV_PANIC:
+        if (!strcmp(vm->config->on_panic, "pause"))
+            vm_pause(vm, "its kernel panicked");
+        else
+            vm_end(vm, VM_PANIC);
+        break;
+    case EV_CRASH_LOADED: /* its own crash kernel takes over */
+    case EV_SUSPEND:      /* S3 is not offered by the tables */
+        vm_go_on(vm);
+        break;
+    case EV_WATCHDOG:
+        vm_watchdog(vm);
+        break;
+    case EV_FAIL:
+        vm_end(vm, VM_FAILED);
+        break;
+    case EV_QUIT:
+        vm_end(vm, VM_QUIT);
+        break;
+    }
+}
+
+static void vm_quit(void *opaque)
+{
+    vm_end(opaque, VM_QUIT);
+}
+
+static void vm_signal(void *opaque, unsigned events)
+{
+    struct vm *vm = opaque;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(vm->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        vm_end(vm, VM_QUIT);
+}
+
+/* ----------------------------------------------------------------------------------- creation */
+
+static int open_loop(struct vm *vm, struct error *err)
+{
+    sigset_t set;
+    int rc = loop_init(&vm->loop, err);
+
+    if (rc)
+        return rc;
+    vm->loop_ready = true;
+    /* Before any thread starts: all inherit the mask. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    vm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (vm->signal_fd < 0)
+        return fail_errno(err, errno, "cannot watch signals");
+    vm->signals = (struct loop_io){.fd = vm->signal_fd, .events = LOOP_READ, .ready = vm_signal,
+                                   .opaque = vm};
+    return loop_add(&vm->loop, &vm->signals, err);
+}
+
+static int open_serials(struct vm *vm, struct error *err)
+{
+    static const char *const standard[] = {"stdio"};
+    const struct opt_list *given = &vm->config->serial;
+    const char *const *items = given->count ? given->items : standard;
+    size_t n = given->count ? given->count : 1;
+
+    for (size_t i = 0; i < n && i < ARRAY_LEN(vm->serial); i++) {
+        int rc = chr_open(items[i], &vm->loop, &vm->serial[i], err);
+        if (rc)
+            return error_prefix(err, "--serial");
+        chr_on_quit(vm->serial[i], vm_quit, vm);
+        vm->terminal = vm->terminal || chr_is_terminal(vm->serial[i]);
+        if (strcmp(items[i], "stdio") && strcmp(items[i], "null"))
+            log_notice("serial port %zu: %s", i + 1, chr_where(vm->serial[i]));
+    }
+    return 0;
+}
+
+/* The engine asked for, or the first of the way that works here. */
+static int choose_engine(struct vm *vm, const struct engine_type **out, struct error *err)
+{
+    static struct engine_caps caps;
+    const char *name = vm->config->engine;
+    struct error why = {0};
+    int rc;
+
+    if (name) {
+        rc = registry_find_engine(name, out, err);
+        if (rc)
+            return error_prefix(err, "--engine");
+        if (strcmp((*out)->way, vm->guest.way))
+            return fail(err, EINVAL, "--engine %s is an engine of mode %s, not of %s", name,
+                        (*out)->way, vm->guest.way);
+        caps = (struct engine_caps){0};
+        rc = (*out)->probe(&caps, err);
+        vm->engine_reason = "asked for";
+        return rc;
+    }
+    for (size_t i = 0; registry_engines[i]; i++) {
+        caps = (struct engine_caps){0};
+        if (strcmp(registry_engines[i]->way, vm->guest.way) ||
+            registry_engines[i]->probe(&caps, &why))
+            continue;
+        *out = registry_engines[i];
+        vm->engine_reason = "the fastest of this mode here";
+        return 0;
+    }
+    return fail(err, ENOTSUP, "no engine for mode %s works here: %s", vm->guest.way,
+                why.code ? why.text : "this version has none");
+}
+
+static int choose_model(struct vm *vm, struct error *err)
+{
+    const char *name = vm->config->cpu_model;
+    const struct x86_model *model = name ? x86_model_find(name) : x86_model_default();
+
+    if (!model) {
+        char all[128] = "";
+        for (size_t i = 0; x86_models[i]; i++)
+            snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
+                     x86_models[i]->name);
+        return fail(err, EINVAL, "--cpu-model: no model is called \"%s\"; try: %s", name, all);
+    }
+    vm->machine.cpu_model = model;
+    vm->model_name = model->version;
+    vm->model_reason = name ? "asked for" : "what this host could run natively too";
+    return 0;
+}
+
+/* `auto`: the strongest way that can take this guest here. */
+static int choose_way(struct vm *vm, struct error *err)
+{
+    const struct way *way = NULL;
+    bool automatic = !strcmp(vm->config->mode, "auto");
+    struct way_report report = {0};
+
+    if (!automatic) {
+        int rc = registry_find_way(vm->config->mode, &way, err);
+        if (rc)
+            return error_prefix(err, "--mode");
+        way->probe(&report);
+        if (!report.available)
+            return fail(err, ENOTSUP, "mode %s: %s", way->name, report.reason);
+        vm->guest.way = way->name;
+        return 0;
+    }
+    for (size_t i = 0; registry_ways[i]; i++) {
+        const struct way *w = registry_ways[i];
+        /* A zone has no kernel of its own. */
+        if (!strcmp(w->name, "zone") || (way && w->strength <= way->strength))
+            continue;
+        w->probe(&report);
+        if (report.available)
+            way = w;
+    }
+    if (!way)
+        return fail(err, ENOTSUP, "no way to run a kernel works here; try: quad ways");
+    vm->guest.way = way->name;
+    return 0;
+}
+
+static int open_loader(struct vm *vm, struct error *err)
+{
+    const struct guest_config *c = vm->config;
+    struct loader_config lc = {.type = c->loader, .kernel = c->kernel, .initrd = c->initrd,
+                               .cmdline = c->append, .modules = c->modules.items,
+                               .nmodules = c->modules.count};
+    int rc = loader_open(&vm->loader, &lc, err);
+
+    if (rc)
+        return rc;
+    vm->loader_ready = true;
+    if (!c->append) {
+        free(vm->loader.cmdline);
+        vm->loader.cmdline = console_default(vm->loader.type->name, vm->board->type->console);
+    } else {
+        console_check(vm->loader.type->name, c->append, vm->board->type->console);
+    }
+    return 0;
+}
+
+static int make_machine(struct vm *vm, const struct board_type *board,
+                        const struct engine_type *engine, struct error *err)
+{
+    struct board_config bc = {.memory = vm->config->memory, .cpus = (unsigned)vm->config->cpus};
+    struct machine *m = &vm->machine;
+    int rc;
+
+    machine_init(m, registry_arches[0], &vm->loop, vm->config->deterministic);
+    vm->machine_ready = true;
+    m->seed = vm->config->seed;
+    m->on_event = vm_on_event;
+    m->on_event_opaque = vm;
+    rc = choose_model(vm, err);
+    if (!rc)
+        rc = open_serials(vm, err);
+    if (!rc)
+        rc = guest_config_uuid(vm->config, bc.uuid, err);
+    if (rc)
+        return rc;
+    bc.cpu_model = vm->model_name;
+    memcpy(bc.serial, vm->serial, sizeof(bc.serial));
+    rc = board->create(&vm->board, m, &bc, err);
+    if (!rc)
+        rc = open_loader(vm, err);
+    if (rc)
+        return rc;
+    machine_reset(m);
+    rc = board->load(vm->board, &vm->loader, err);
+    return rc ? rc : machine_set_engine(m, engine, err);
+}
+
+static void vm_say(const struct vm *vm)
+{
+    const struct guest_config *c = vm->config;
+
+    log_notice("%s: way %s, engine %s (%s), processor %s (%s), %" PRIu64 " MiB, %" PRIu64
+               " vCPU%s, loader %s%s",
+               vm->guest.name, vm->guest.way, vm->machine.engine.type->name, vm->engine_reason,
+               vm->model_name, vm->model_reason, c->memory >> 20, c->cpus, c->cpus > 1 ? "s" : "",
+               vm->loader.type->name, vm->terminal ? "; ctrl-a x leaves" : "");
+}
+
+int vm_create(struct vm **out, const struct guest_config *config, struct error *err)
+{
+    struct vm *vm = xcalloc(1, sizeof(*vm));
+    const struct engine_type *engine = NULL;
+    const struct board_type *board = registry_boards[0];
+    int rc;
+
+    *vm = (struct vm){.config = config, .signal_fd = -1, .hint_fd = -1,
+                      .guest = {.name = config->name, .state = GUEST_CREATED}};
+    rc = choose_way(vm, err);
+    if (!rc)
+        rc = choose_engine(vm, &engine, err);
+    if (!rc && config->board)
+        rc = registry_find_board(config->board, &board, err);
+    if (!rc)
+        rc = open_loop(vm, err);
+    if (!rc)
+        rc = make_machine(vm, board, engine, err);
+    if (rc) {
+        vm_destroy(vm);
+        return rc;
+    }
+    vm_say(vm);
+    *out = vm;
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------------- run */
+
+static uint64_t counter(struct vm *vm, const char *dev_name, const char *name)
+{
+    list_for_each(it, &vm->machine.devs) {
+        struct dev *d = list_entry(it, struct dev, node);
+        for (const struct dev_counter *c = d->type->counters;
+             c && c->name && !strcmp(d->name, dev_name); c++)
+            if (!strcmp(c->name, name))
+                return __atomic_load_n((uint64_t *)(void *)((char *)d + c->offset),
+                                       __ATOMIC_RELAXED);
+    }
+    return 0;
+}
+
+/* A guest that says nothing is mostly one that talks elsewhere. */
+static void vm_hint(void *opaque, unsigned events)
+{
+    struct vm *vm = opaque;
+
+    (void)events;
+    loop_remove(&vm->loop, &vm->hint);
+    close(vm->hint_fd);
+    vm->hint_fd = -1;
+    if (counter(vm, "serial0", "tx_bytes"))
+        return;
+    log_notice("ten seconds without output on the first serial port; try: console=%s in --append, "
+               "earlyprintk=%s for the first messages%s",
+               vm->board->type->console, vm->board->type->console,
+               vm->terminal ? "; ctrl-a x leaves" : "");
+}
+
+#define HINT_SECONDS 10
+
+static void arm_hint(struct vm *vm)
+{
+    struct itimerspec when = {.it_value.tv_sec = HINT_SECONDS};
+    struct error ignored;
+
+    vm->hint_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (vm->hint_fd < 0)
+        return;
+    timerfd_settime(vm->hint_fd, 0, &when, NULL);
+    vm->hint = (struct loop_io){.fd = vm->hint_fd, .events = LOOP_READ, .ready = vm_hint,
+                                .opaque = vm};
+    if (loop_add(&vm->loop, &vm->hint, &ignored)) {
+        close(vm->hint_fd);
+        vm->hint_fd = -1;
+    }
+}
+
+enum vm_end vm_run(struct vm *vm, struct error *err)
+{
+    arm_hint(vm);
+    vm->guest.state = GUEST_RUNNING;
+    if (machine_start(&vm->machine, err) || loop_run(&vm->loop, err))
+        vm->end = VM_FAILED;
+    else if (vm->end == VM_FAILED)
+        *err = vm->machine.error;
+    machine_quit(&vm->machine);
+    vm->guest.state = vm->end == VM_FAILED ? GUEST_FAILED : GUEST_STOPPED;
+    return vm->end;
+}
+
+void vm_stats(struct vm *vm, FILE *out)
+{
+    struct machine *m = &vm->machine;
+
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        fprintf(out, "vcpu%u.halts: %" PRIu64 "\nvcpu%u.kicks: %" PRIu64 "\nvcpu%u.exits: %" PRIu64
+                     "\n",
+                i, m->vcpus[i]->n_halts, i, m->vcpus[i]->n_kicks, i, m->vcpus[i]->n_exits);
+    fprintf(out, "ports.unclaimed_reads: %" PRIu64 "\nports.unclaimed_writes: %" PRIu64 "\n",
+            m->ports.unclaimed_reads, m->ports.unclaimed_writes);
+    fprintf(out, "mmio.unclaimed_reads: %" PRIu64 "\nmmio.unclaimed_writes: %" PRIu64 "\n",
+            m->mmio.unclaimed_reads, m->mmio.unclaimed_writes);
+    fprintf(out, "resets: %u\n", vm->resets);
+    list_for_each(it, &m->devs) {
+        struct dev *d = list_entry(it, struct dev, node);
+        for (const struct dev_counter *c = d->type->counters; c && c->name; c++)
+            fprintf(out, "%s.%s: %" PRIu64 "\n", d->name, c->name,
+                    *(uint64_t *)(void *)((char *)d + c->offset));
+    }
+    if (m->engine.type && m->engine.type->dump)
+        m->engine.type->dump(&m->engine, "stats", out);
+}
+
+void vm_destroy(struct vm *vm)
+{
+    if (!vm)
+        return;
+    if (vm->machine_ready) {
+        machine_quit(&vm->machine);
+        machine_fini(&vm->machine);
+    }
+    if (vm->board)
+        vm->board->type->destroy(vm->board);
+    if (vm->loader_ready)
+        loader_close(&vm->loader);
+    for (size_t i = 0; i < ARRAY_LEN(vm->serial); i++)
+        chr_destroy(vm->serial[i]);
+    if (vm->hint_fd >= 0)
+        close(vm->hint_fd);
+    if (vm->signal_fd >= 0)
+        close(vm->signal_fd);
+    if (vm->loop_ready)
+        loop_fini(&vm->loop);
+    free(vm);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vm: a guest that is a machine: made here, once, from board, engine and settings; what happens on
+ * its events (power off, reboot, panic) is decided here.
+ *
+ *     vm_create(&vm, &config, err)
+ *     vm_run(vm, err)         until it ends; the caller's thread is the guest's main loop
+ *     vm_destroy(vm)
+ */
+#ifndef QUAD_GUEST_VM_H
+#define QUAD_GUEST_VM_H
+
+#include <stdio.h>
+
+#include "base/loop.h"
+#include "board/loader.h"
+#include "core/guest.h"
+#include "core/machine.h"
+
+struct board;
+struct chr;
+struct guest_config;
+
+/* How a guest ended. */
+enum vm_end {
+    VM_RUNNING,
+    VM_POWEROFF,
+    VM_QUIT, /* the person left, or a signal asked to */
+    VM_RESET, /* --on-reboot exit */
+    VM_PANIC,
+    VM_TRIPLE_FAULT,
+    VM_WATCHDOG,
+    VM_FAILED, /* machine.error says why */
+};
+
+struct vm {
+    struct guest guest;
+    const struct guest_config *config; /* borrowed */
+    struct loop loop;
+    struct machine machine;
+    struct board *board;
+    struct loader loader;
+    bool loop_ready, machine_ready, loader_ready;
+    struct chr *serial[2];
+    const char *engine_reason, *model_name, *model_reason;
+    enum vm_end end;
+    bool paused; /* after a panic or watchdog with "pause" */
+    struct loop_io signals, hint;
+    int signal_fd, hint_fd;
+    bool terminal; /* a person sits at a terminal */
+    unsigned resets;
+};
+
+int vm_create(struct vm **out, const struct guest_config *config, struct error *err);
+enum vm_end vm_run(struct vm *vm, struct error *err);
+void vm_destroy(struct vm *vm);
+
+/* Counters of devices and vCPUs, one "name: value" a line. */
+void vm_stats(struct vm *vm, FILE *out);
+
+#endif

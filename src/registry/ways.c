@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The four ways, and what each says of this host. A way that this version does not have yet says
+ * so, beside what the host would offer it.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "core/engine.h"
+#include "core/way.h"
+#include "registry/registry.h"
+
+static void say(struct way_report *r, bool available, const char *fmt, ...) printf_like(3, 4);
+
+static void say(struct way_report *r, bool available, const char *fmt, ...)
+{
+    va_list ap;
+
+    r->available = available;
+    va_start(ap, fmt);
+    vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
+    va_end(ap);
+}
+
+/* The first engine of the way that works here. */
+static void probe_engines(const char *way, struct way_report *r)
+{
+    struct error err = {0};
+
+    say(r, false, "this version has no engine for it");
+    for (size_t i = 0; registry_engines[i]; i++) {
+        const struct engine_type *e = registry_engines[i];
+        struct engine_caps caps = {0};
+        if (strcmp(e->way, way))
+            continue;
+        if (!e->probe(&caps, &err)) {
+            say(r, true, "engine %s: %s", e->name, *caps.reason ? caps.reason : e->help);
+            return;
+        }
+        say(r, false, "engine %s: %s", e->name, err.text);
+    }
+}
+
+static void probe_full(struct way_report *r)
+{
+    probe_engines("full", r);
+}
+
+static void probe_native(struct way_report *r)
+{
+    probe_engines("native", r);
+    if (r->available)
+        return;
+    auto_close int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (fd >= 0)
+        say(r, false, "not in this version yet; this host's /dev/kvm opens");
+    else
+        say(r, false, "not in this version yet; /dev/kvm here: %s", strerror(errno));
+}
+
+static void probe_para(struct way_report *r)
+{
+    say(r, false, "not in this version yet; needs nothing of the host; try: --mode full");
+}
+
+static void probe_zone(struct way_report *r)
+{
+    struct utsname u;
+
+    uname(&u);
+    say(r, false, "not in this version yet; would use the host's kernel (%s %s)", u.sysname,
+        u.release);
+}
+
+const struct way way_native = {
+    .name = "native",
+    .help = "the processor itself runs the guest, through KVM",
+    .strength = 40,
+    .probe = probe_native,
+};
+
+const struct way way_full = {
+    .name = "full",
+    .help = "Quadrivium's own processor runs any unmodified system; needs no hardware help and no "
+            "privilege",
+    .strength = 20,
+    .probe = probe_full,
+};
+
+const struct way way_para = {
+    .name = "para",
+    .help = "the guest's kernel calls hypercalls, its programs are unmodified",
+    .strength = 30,
+    .probe = probe_para,
+};
+
+const struct way way_zone = {
+    .name = "zone",
+    .help = "the host's kernel runs containers and zones",
+    .strength = 10,
+    .probe = probe_zone,
+};
