@@ -30,8 +30,8 @@ find src test -name '*.[chS]' -o -name '*.def' | xargs grep -ohE \
     '\[(SDM[0-9]|APM[0-9]|[A-Z][A-Z0-9]+[A-Z0-9-]*) [A-Za-z0-9_#./,: -]+\]' 2>/dev/null |
     sed 's/^\[\([^ ]*\) .*/\1/' | sort -u >"$TEST_TMP/cited" || true
 while read -r tag; do
-    # cmocka's own output and register names are no citations
-    case $tag in RUN | OK | PASSED | FAILED | LINE) continue ;; esac
+    # registers in comments are no citations
+    case $tag in [A-Z] | [A-Z][A-Z] | [A-Z][A-Z][A-Z] | R[0-9]*) continue ;; esac
     grep -qx -- "$tag" "$TEST_TMP/known" || { echo "doc/specs.md lacks the tag $tag"; bad=1; }
 done <"$TEST_TMP/cited"
 

@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# How a guest may end, and the exit code of each: power off, reboot, panic.
+# test-timeout: 1800
+# test-long: three boots
+# test-engines: interp
+set -eu
+. "$TEST_LIB/boot.sh"
+guest cloud
+initrd
+boot() {
+    quad --kernel "$guests/cloud/vmlinuz" --initrd "$initrd" --memory 256M "$@"
+}
+boot --append 'console=ttyS0 quiet quad.run=true'
+ends 0
+
+boot --on-reboot exit --append 'console=ttyS0 quiet quad.run=true quad.end=reboot'
+ends 13
+
+boot --on-panic exit --append 'console=ttyS0 panic=0 quad.run=true quad.end=panic'
+want 'Kernel panic'
+ends 10

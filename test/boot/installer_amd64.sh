@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The Debian installer's netboot kernel for amd64, with its own initrd, to its first dialogue.
+# test-timeout: 1800
+# test-long: it unpacks a large initrd
+# test-engines: interp
+set -eu
+. "$TEST_LIB/boot.sh"
+guest di-amd64
+converse --kernel "$guests/di-amd64/linux" --initrd "$guests/di-amd64/initrd.gz" --memory 1G \
+    --append 'console=ttyS0 DEBIAN_FRONTEND=text' <<'END'
+never /Kernel panic|not syncing/
+expect 1500 /Run \/init as init process|syslogd/
+expect 900 /[Ll]anguage/
+alive
+END

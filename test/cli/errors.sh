@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Bad command lines and bad kernels: one line with cause and remedy, exit code 2 or 1, nothing left
+# behind.
+# test-timeout: 120
+set -eu
+. "$TEST_LIB/boot.sh"
+
+cd "$TEST_TMP"
+mkdir empty
+cd empty
+head -c 100000 /dev/urandom >../noise
+: >../nothing
+printf 'MZ' >../short
+
+# refused CODE REGEX ARGS...
+refused() {
+    code=$1 regex=$2
+    shift 2
+    rc=0
+    timeout 60 "$QUAD" "$@" >"$out" 2>&1 </dev/null || rc=$?
+    echo "quad $*: $rc: $(cat "$out")"
+    ends "$code"
+    want "$regex"
+    [ "$(wc -l <"$out")" -le 3 ] || die "more than a short message"
+    [ -z "$(ls -A .)" ] || die "something was left behind: $(ls -A .)"
+}
+
+refused 2 'runn' runn
+refused 2 'memory' run --memroy 1G --kernel ../noise
+refused 2 'memory' run --memory lots --kernel ../noise
+refused 2 'cpus' run --cpus 0 --kernel ../noise
+refused 2 'cpus' run --cpus many --kernel ../noise
+refused 2 'mode' run --mode fulll --kernel ../noise
+refused 2 'engine' run --mode full --engine warp --kernel ../noise
+refused 2 'kernel' run --mode full
+refused 1 'no-such-file' run --mode full --kernel no-such-file
+refused 1 'noise' run --mode full --kernel ../noise
+refused 1 'nothing' run --mode full --kernel ../nothing
+refused 1 'short' run --mode full --kernel ../short
+refused 1 '\.\.' run --mode full --kernel ..
