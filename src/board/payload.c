@@ -35,7 +35,7 @@ struct sink {
     uint64_t limit;
 };
 
-static int sink_grow(struct sink *s, size_t more, struct error *err)
+[[maybe_unused]] static int sink_grow(struct sink *s, size_t more, struct error *err)
 {
     if (s->room - s->b.size >= more)
         return 0;
