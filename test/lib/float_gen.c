@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * See float_gen.h.
+ * See float_gen.h. One call of the generator a statement: the numbers must not depend on a
+ * compiler's order of evaluation.
  */
 #include "lib/float_gen.h"
 
@@ -48,8 +49,10 @@ static unsigned gen_exp(uint64_t *rng, unsigned bits)
 
 static uint64_t gen_small(uint64_t *rng, unsigned man_bits, unsigned exp_bits)
 {
-    return (test_random(rng) >> 63) << (man_bits + exp_bits) |
-           (uint64_t)gen_exp(rng, exp_bits) << man_bits | gen_man(rng, man_bits);
+    uint64_t sign = test_random(rng) >> 63;
+    uint64_t exp = gen_exp(rng, exp_bits);
+
+    return sign << (man_bits + exp_bits) | exp << man_bits | gen_man(rng, man_bits);
 }
 
 uint16_t gen_f16(uint64_t *rng)
@@ -82,9 +85,10 @@ struct f80 gen_f80(uint64_t *rng)
 
 uint64_t gen_int(uint64_t *rng)
 {
-    uint64_t v = gen_man(rng, 64) >> test_random(rng) % 64;
+    uint64_t r = test_random(rng);
+    uint64_t v = gen_man(rng, 64) >> r % 64;
 
-    return test_random(rng) & 1 ? -v : v;
+    return r >> 63 ? -v : v;
 }
 
 static uint64_t gen_small_near(uint64_t *rng, uint64_t a, unsigned man_bits, unsigned exp_bits)

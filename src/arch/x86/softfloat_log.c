@@ -43,7 +43,7 @@ static struct log2_value log2_reduced(u128 m, int k)
         sum -= (__int128)(wide_log2_tab[j - 45] >> (127 - bits));
     else
         sum += (__int128)(wide_log2_tab[j - 45] >> (127 - bits));
-    sum += (__int128)k << bits;
+    sum += k * ((__int128)1 << bits);
     out.sign = sum < 0;
     out.w = wide_norm((u128)(sum < 0 ? -sum : sum), 127 - bits);
     return out;
