@@ -636,6 +636,9 @@ static void i8042_loaded(struct dev *dev)
     struct i8042 *k = container_of(dev, struct i8042, dev);
     struct i8042_regs *r = &k->regs;
 
+    r->dx = MAX(-10000, MIN(10000, r->dx));
+    r->dy = MAX(-10000, MIN(10000, r->dy));
+    r->dz = MAX(-100, MIN(100, r->dz));
     queue_check(&r->kbd);
     queue_check(&r->aux);
     r->n_answers = MIN(r->n_answers, sizeof(r->answer));

@@ -112,7 +112,7 @@ static bool is_gate_started(const struct pit_counter *c)
 /* Take a new count whose time has come. */
 static void counter_sync(struct pit_counter *c, uint64_t now)
 {
-    if (!c->next || !is_periodic(c) || c->frozen != UINT64_MAX || now < c->start || now - c->start < c->count)
+    if (!c->next || !c->count || !is_periodic(c) || c->frozen != UINT64_MAX || now < c->start || now - c->start < c->count)
         return;
     c->start += (now - c->start) / c->count * c->count;
     c->count = c->next;
@@ -425,7 +425,7 @@ static void pit_loaded(struct dev *dev)
         c->mode %= 6;
         c->rw &= 3;
         c->count = MIN(c->count, 0x10000u);
-        c->next = MIN(c->next, 0x10000u);
+        c->next = c->count ? MIN(c->next, 0x10000u) : 0;
     }
     pit_rearm(p, pit_now(p));
 }
