@@ -4,7 +4,7 @@
  * initialised: memory slots, devices, wires, vCPUs, tables. Its name carries a version; what a
  * guest sees of a version never changes.
  *
- *     type->create(&board, machine, &config, err)
+ *     type->create(&board, machine, &config, err)   a failure may leave a board to destroy, too
  *     type->load(board, loader, err)     before the first start and after every machine_reset()
  *     type->destroy(board)               after machine_fini(): lines end in the board
  */

@@ -21,9 +21,16 @@
 #include "board/smbios.h"
 #include "core/machine.h"
 #include "dev/acpi_pm_ich9.h"
+#include "dev/debugcon.h"
+#include "dev/dma_i8237.h"
+#include "dev/fw_cfg.h"
+#include "dev/hpet.h"
+#include "dev/i8042.h"
 #include "dev/ioapic_82093aa.h"
 #include "dev/pic_i8259.h"
 #include "dev/pit_i8254.h"
+#include "dev/post_port.h"
+#include "dev/pvpanic.h"
 #include "dev/reset_control.h"
 #include "dev/rtc_mc146818.h"
 #include "dev/serial_16550.h"
@@ -31,6 +38,8 @@
 #define PM_BASE 0x600
 #define APM_PORT 0xb2
 #define SCI_IRQ 9
+#define PVPANIC_PORT 0x505
+#define FW_CFG_PORT 0x510
 #define ACPI_TABLES 0xe0000u
 #define ACPI_ROOM 0x10000u
 #define SMBIOS_TABLES 0xf1000u /* behind bios16, before its table */
@@ -43,7 +52,8 @@ enum { A20_PORT92, A20_KBD };
 struct pc {
     struct board board;
     struct board_config config;
-    struct dev *pic, *ioapic, *pit, *rtc, *pm, *reset, *serial[BOARD_SERIALS];
+    struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg;
+    struct dev *serial[BOARD_SERIALS];
     struct irq_fanout isa[16];
     struct irq isa_line[16];
     uint32_t a20; /* atomic: bit per source that enables it */
@@ -140,18 +150,25 @@ static int add_interrupts(struct pc *pc, struct error *err)
     return 0;
 }
 
+/* The PIT's and the RTC's interrupts pass through the HPET, which can take their place. */
 static int add_timers(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->board.machine;
 
-    if (dev_create(&pit_i8254_type, "pit", m, &pc->pit, err) ||
+    if (dev_create(&hpet_type, "hpet", m, &pc->hpet, err) ||
+        dev_create(&pit_i8254_type, "pit", m, &pc->pit, err) ||
         dev_create(&rtc_mc146818_type, "rtc", m, &pc->rtc, err))
         return -err->code;
+    dev_map(pc->hpet, HPET_WIN_REGS, &m->mmio, PC_HPET_BASE);
+    dev_wire(pc->hpet, HPET_LINE_IRQ0, pc->isa_line[0]);
+    dev_wire(pc->hpet, HPET_LINE_IRQ8, pc->isa_line[8]);
+    for (unsigned pin = 20; pin < 24; pin++)
+        dev_wire(pc->hpet, HPET_LINE_PIN0 + pin, ioapic_82093aa_input(pc->ioapic, pin));
     dev_map(pc->pit, PIT_I8254_WIN_COUNTERS, &m->ports, 0x40);
     dev_map(pc->pit, PIT_I8254_WIN_PORT61, &m->ports, 0x61);
-    dev_wire(pc->pit, PIT_I8254_LINE_OUT0, pc->isa_line[0]);
+    dev_wire(pc->pit, PIT_I8254_LINE_OUT0, hpet_input(pc->hpet, 0));
     dev_map(pc->rtc, RTC_MC146818_WIN_PORTS, &m->ports, 0x70);
-    dev_wire(pc->rtc, RTC_MC146818_LINE_IRQ, pc->isa_line[8]);
+    dev_wire(pc->rtc, RTC_MC146818_LINE_IRQ, hpet_input(pc->hpet, 1));
     rtc_mc146818_configure(pc->rtc, pc->board.map.low_top,
                            pc->board.map.ram - pc->board.map.low_top);
     return 0;
@@ -172,6 +189,72 @@ static int add_power(struct pc *pc, struct error *err)
     dev_map(pc->reset, RESET_CONTROL_WIN_PORT92, &m->ports, 0x92);
     dev_wire(pc->reset, RESET_CONTROL_LINE_A20, (struct irq){a20_set, pc, A20_PORT92});
     return 0;
+}
+
+static int add_keyboard(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+
+    if (dev_create(&i8042_type, "kbd", m, &pc->kbd, err))
+        return -err->code;
+    dev_map(pc->kbd, I8042_WIN_DATA, &m->ports, 0x60);
+    dev_map(pc->kbd, I8042_WIN_COMMAND, &m->ports, 0x64);
+    dev_wire(pc->kbd, I8042_LINE_KBD, pc->isa_line[1]);
+    dev_wire(pc->kbd, I8042_LINE_AUX, pc->isa_line[12]);
+    dev_wire(pc->kbd, I8042_LINE_A20, (struct irq){a20_set, pc, A20_KBD});
+    return 0;
+}
+
+/* Ports that only answer. */
+static int add_ports(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    struct dev *dma, *post, *debug, *panic;
+
+    if (dev_create(&dma_i8237_type, "dma", m, &dma, err) ||
+        dev_create(&post_port_type, "post", m, &post, err) ||
+        dev_create(&debugcon_type, "debugcon", m, &debug, err) ||
+        dev_create(&pvpanic_type, "pvpanic", m, &panic, err))
+        return -err->code;
+    dev_map(dma, DMA_I8237_WIN_LOW, &m->ports, 0x00);
+    dev_map(dma, DMA_I8237_WIN_HIGH, &m->ports, 0xc0);
+    dev_map(dma, DMA_I8237_WIN_PAGES, &m->ports, 0x81);
+    dev_map(post, POST_PORT_WIN_PORT, &m->ports, 0x80);
+    dev_map(debug, DEBUGCON_WIN_PORT, &m->ports, 0x402);
+    dev_map(panic, PVPANIC_WIN_PORT, &m->ports, PVPANIC_PORT);
+    return 0;
+}
+
+/* The memory map as firmware finds it: 20 bytes an entry. */
+static int put_fw_e820(struct pc *pc, struct error *err)
+{
+    const struct memmap *map = &pc->board.map;
+    uint8_t e820[20 * MEMMAP_MAX];
+
+    for (unsigned i = 0; i < map->n; i++) {
+        st_le64(e820 + 20 * (size_t)i, map->range[i].start);
+        st_le64(e820 + 20 * (size_t)i + 8, map->range[i].size);
+        st_le32(e820 + 20 * (size_t)i + 16, map->range[i].type);
+    }
+    return fw_cfg_add_file(pc->fw_cfg, "etc/e820", e820, 20 * (size_t)map->n, err);
+}
+
+static int add_fw_cfg(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    uint8_t ram[8], cpus[2];
+
+    if (dev_create(&fw_cfg_type, "fw_cfg", m, &pc->fw_cfg, err))
+        return -err->code;
+    dev_map(pc->fw_cfg, FW_CFG_WIN_PORTS, &m->ports, FW_CFG_PORT);
+    dev_map(pc->fw_cfg, FW_CFG_WIN_DMA, &m->ports, FW_CFG_PORT + 4);
+    st_le64(ram, pc->board.map.ram);
+    st_le16(cpus, (uint16_t)pc->config.cpus);
+    if (fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_RAM_SIZE, ram, sizeof(ram), err) ||
+        fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_NB_CPUS, cpus, sizeof(cpus), err) ||
+        fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_MAX_CPUS, cpus, sizeof(cpus), err))
+        return -err->code;
+    return put_fw_e820(pc, err);
 }
 
 static int add_serials(struct pc *pc, struct error *err)
@@ -207,8 +290,7 @@ static int put_acpi(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->board.machine;
     const struct memmap *map = &pc->board.map;
-    uint64_t top = MAX(PC_HIGH_RAM_BASE + (map->ram - map->low_top), UINT64_C(0));
-    uint64_t pci64 = ALIGN_UP(top, PCI64_SIZE);
+    uint64_t pci64 = ALIGN_UP(PC_HIGH_RAM_BASE + (map->ram - map->low_top), PCI64_SIZE);
     const struct acpi_config c = {
         .cpus = m->nvcpus,
         .pm_base = PM_BASE,
@@ -220,6 +302,10 @@ static int put_acpi(struct pc *pc, struct error *err)
         .slp_typ_s5 = ACPI_PM_ICH9_S5,
         .ioapic = PC_IOAPIC_BASE,
         .lapic = PC_LAPIC_BASE,
+        .hpet = PC_HPET_BASE,
+        .hpet_block_id = hpet_block_id(),
+        .pvpanic = PVPANIC_PORT,
+        .fw_cfg = FW_CFG_PORT,
         .pci_start = PC_PCI_BASE,
         .pci_end = PC_PCI_END,
         .pci64_start = pci64,
@@ -263,6 +349,22 @@ static int put_smbios(struct pc *pc, struct error *err)
 
 /* ----------------------------------------------------------------------------------- the board */
 
+/* Caches on, as firmware leaves them on every processor [SDM3 11.11]: memory write-back, the VGA
+ * window and what lies between low RAM's limit and 4 GiB uncached, ROM write-protected. */
+static void set_mtrrs(struct x86_cpu *c)
+{
+    const uint64_t uncached = 0, protect = 5, back = 6, valid = 1u << 11;
+    struct x86_mtrr *t = &c->s.mtrr;
+
+    t->def_type = back | 1u << 10 | 1u << 11;
+    for (unsigned i = 0; i < ARRAY_LEN(t->fixed); i++) /* 640 KiB, VGA (128 KiB), ROM */
+        t->fixed[i] = (i < 2 ? back : i < 3 ? uncached : protect) * UINT64_C(0x0101010101010101);
+    t->base[0] = PC_ECAM_BASE | uncached;
+    t->mask[0] = (c->pa_mask & ~UINT64_C(0x0fffffff)) | valid;
+    t->base[1] = PC_PCI_BASE | uncached;
+    t->mask[1] = (c->pa_mask & ~UINT64_C(0x3fffffff)) | valid;
+}
+
 static int pc_load(struct board *b, struct loader *l, struct error *err)
 {
     struct pc *pc = container_of(b, struct pc, board);
@@ -276,8 +378,11 @@ static int pc_load(struct board *b, struct loader *l, struct error *err)
     if (rc)
         return rc;
     bus_write(&m->ports, 0x92, 1, 2); /* A20 on, as firmware leaves it */
-    if (m->engine.type)
-        rc = m->engine.type->vcpu_put(m->vcpus[0], ~0u, err);
+    for (unsigned i = 0; !rc && i < m->nvcpus; i++) {
+        set_mtrrs(m->vcpus[i]->cpu);
+        if (m->engine.type)
+            rc = m->engine.type->vcpu_put(m->vcpus[i], ~0u, err);
+    }
     return rc;
 }
 
@@ -309,13 +414,15 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
     if (!rc)
         rc = add_power(pc, err);
     if (!rc)
+        rc = add_keyboard(pc, err);
+    if (!rc)
+        rc = add_ports(pc, err);
+    if (!rc)
+        rc = add_fw_cfg(pc, err);
+    if (!rc)
         rc = add_serials(pc, err);
-    if (rc) {
-        free(pc);
-        return rc;
-    }
-    *out = &pc->board;
-    return 0;
+    *out = &pc->board; /* devices hold wires into it: the caller destroys it after them */
+    return rc;
 }
 
 static void pc_power_button(struct board *b)
