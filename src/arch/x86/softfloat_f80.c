@@ -320,14 +320,11 @@ static struct f80 div80(const struct parts *a, const struct parts *b, struct flo
     u128 n = (u128)a->frac << (shorter ? 63 : 64);
     uint64_t q = (uint64_t)(n / b->frac);
     uint64_t rest = (uint64_t)n - q * b->frac;
-    uint64_t lo = 0;
+    /* What is left, against half the divisor: a quarter or three quarters stand for it. A tie is
+     * impossible: it would be a quotient of 65 significant bits, times b still as long, and a has
+     * only 64. */
+    uint64_t lo = !rest ? 0 : rest > b->frac - rest ? 3 : 1;
 
-    /* What is left, against half the divisor: a quarter, a half or three quarters stand for it. */
-    if (rest) {
-        uint64_t to_full = b->frac - rest;
-
-        lo = rest > to_full ? 3 : rest == to_full ? 2 : 1;
-    }
     return f80_round_pack(a->sign ^ b->sign, a->exp - b->exp + F80_BIAS - !shorter, q, lo << 62,
                           st);
 }

@@ -466,12 +466,50 @@ static void test_pending(void **state)
     fake_cpu_destroy(c);
 }
 
+/* The real-mode layouts of the environment, which user mode does not have. */
+static void test_real_environment(void **state)
+{
+    static const uint8_t want32[28] = {
+        0x7f, 0x03, 0xff, 0xff, 0x00, 0x30, 0xff, 0xff, 0xff, 0x4f, 0xff, 0xff, 0x78, 0x56,
+        0xff, 0xff, 0xcd, 0x43, 0x01, 0x00, 0x21, 0x43, 0xff, 0xff, 0x00, 0x50, 0x06, 0x00,
+    };
+    static const uint8_t want16[14] = {
+        0x7f, 0x03, 0x00, 0x30, 0xff, 0x4f, 0x78, 0x56, 0xcd, 0x43, 0x21, 0x43, 0x00, 0x50,
+    };
+    struct x86_cpu *c = fake_cpu_create();
+    struct x86_insn in = fake_insn(FORM_MR, 4, 0);
+
+    (void)state;
+    c->mode = 0;
+    for (in.size = 2; in.size <= 4; in.size += 2) {
+        size_t size = in.size == 4 ? sizeof(want32) : sizeof(want16);
+
+        x87_init(c);
+        x87_push(c, (struct f80){0, 0});
+        x87_push(c, (struct f80){UINT64_C(1) << 63, 0x3fff});
+        c->s.fop = 0x3cd;
+        c->s.fip = 0x145678;
+        c->s.fdp = 0x654321;
+        assert_int_equal(fake_cpu_call(c, sem_fnstenv, &in), FAKE_NO_FAULT);
+        assert_memory_equal(fake_cpu_mem(c), in.size == 4 ? want32 : want16, size);
+        x87_init(c);
+        assert_int_equal(fake_cpu_call(c, sem_fldenv, &in), FAKE_NO_FAULT);
+        assert_int_equal(c->s.fip, in.size == 4 ? 0x145678 : 0x45678);
+        assert_int_equal(c->s.fdp, in.size == 4 ? 0x654321 : 0x54321);
+        assert_int_equal(c->s.fop, 0x3cd);
+        assert_int_equal(x87_top(c), 6);
+        assert_int_equal(c->s.ftw, 0xc0);
+    }
+    fake_cpu_destroy(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_transcendental),
         cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_real_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
