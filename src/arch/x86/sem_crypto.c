@@ -176,43 +176,57 @@ void sem_pclmulqdq(struct x86_cpu *c, const struct x86_insn *in)
 
 /* ---- SHA: the manual's A, W0 ... are in the high lane first ---- */
 
+/* Memory need not be aligned, unlike that of every other legacy instruction [APM4; the processors
+ * of that vendor do so]. */
+static void sha_src(struct x86_cpu *c, const struct x86_insn *in, union x86_ymm *b)
+{
+    simd_check(c, in);
+    if (in->form == FORM_RM)
+        x86_ld_bytes(c, in->seg, x86_ea(c, in), b, 16);
+    else
+        *b = c->s.ymm[in->src];
+}
+
+static void sha_binary(struct x86_cpu *c, const struct x86_insn *in, vec2_fn *f)
+{
+    union x86_ymm b, r;
+
+    sha_src(c, in, &b);
+    f(&r, &c->s.ymm[in->dst], &b, 16);
+    vec_dst(c, in, &r, 16);
+}
+
 #define SHA2(name)                                                \
     void sem_##name(struct x86_cpu *c, const struct x86_insn *in) \
     {                                                             \
-        vec_binary_n(c, in, name##_lanes, 16);                    \
+        sha_binary(c, in, name##_lanes);                          \
     }
-
-static void sha1rnds4_lanes(union x86_ymm *r, const union x86_ymm *s1, const union x86_ymm *s2,
-                            unsigned n, unsigned imm)
-{
-    static const uint32_t constant[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
-    uint32_t a = s1->d[3], b = s1->d[2], c = s1->d[1], d = s1->d[0], e = 0;
-
-    (void)n;
-    for (unsigned i = 0; i < 4; i++) {
-        uint32_t f, t;
-
-        switch (imm & 3) {
-        case 0: f = (b & c) ^ (~b & d); break;
-        case 2: f = (b & c) ^ (b & d) ^ (c & d); break;
-        default: f = b ^ c ^ d; break;
-        }
-        t = f + rotl32(a, 5) + s2->d[3 - i] + e + constant[imm & 3];
-        e = d;
-        d = c;
-        c = rotl32(b, 30);
-        b = a;
-        a = t;
-    }
-    r->d[3] = a;
-    r->d[2] = b;
-    r->d[1] = c;
-    r->d[0] = d;
-}
 
 void sem_sha1rnds4(struct x86_cpu *c, const struct x86_insn *in)
 {
-    vec_imm_n(c, in, sha1rnds4_lanes, 16);
+    static const uint32_t constant[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
+    const uint32_t *s1 = c->s.ymm[in->dst].d;
+    uint32_t v[5] = {s1[3], s1[2], s1[1], s1[0], 0};
+    unsigned kind = in->imm & 3;
+    union x86_ymm s2, r;
+
+    sha_src(c, in, &s2);
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t f, t;
+
+        switch (kind) {
+        case 0: f = (v[1] & v[2]) ^ (~v[1] & v[3]); break;
+        case 2: f = (v[1] & v[2]) ^ (v[1] & v[3]) ^ (v[2] & v[3]); break;
+        default: f = v[1] ^ v[2] ^ v[3]; break;
+        }
+        t = f + rotl32(v[0], 5) + s2.d[3 - i] + v[4] + constant[kind];
+        memmove(v + 1, v, 4 * sizeof(v[0]));
+        v[0] = t;
+        v[2] = rotl32(v[2], 30);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        r.d[3 - i] = v[i];
+    vec_dst(c, in, &r, 16);
 }
 
 static void sha1nexte_lanes(union x86_ymm *r, const union x86_ymm *a, const union x86_ymm *b,
@@ -261,8 +275,7 @@ void sem_sha256rnds2(struct x86_cpu *c, const struct x86_insn *in)
     union x86_ymm s2, r;
     const union x86_ymm *s1 = &c->s.ymm[in->dst], *wk = &c->s.ymm[0];
 
-    simd_check(c, in);
-    vec_src(c, in, &s2, 16);
+    sha_src(c, in, &s2);
 
     uint32_t v[8] = {s2.d[3], s2.d[2], s1->d[3], s1->d[2], s2.d[1], s2.d[0], s1->d[1], s1->d[0]};
 

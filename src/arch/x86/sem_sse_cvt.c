@@ -131,7 +131,7 @@ TO_GENERAL(cvtsd2si, q, 64, st.rounding)
 TO_GENERAL(cvttss2si, d, 32, ROUND_ZERO)
 TO_GENERAL(cvttsd2si, q, 64, ROUND_ZERO)
 
-/* ---- MMX ---- */
+/* ---- MMX: its state is entered before a numeric exception is raised ---- */
 
 /* Two integers of an MMX register, or of memory: then MMX state plays no part. */
 static uint64_t pi_src(struct x86_cpu *c, const struct x86_insn *in)
@@ -150,10 +150,10 @@ void sem_cvtpi2ps(struct x86_cpu *c, const struct x86_insn *in)
     uint32_t low = f32_from_i32((uint32_t)y, &st);
     uint32_t high = f32_from_i32((uint32_t)(y >> 32), &st);
 
-    fp_commit(c, &st);
-    c->s.ymm[in->dst].q[0] = low | (uint64_t)high << 32;
     if (in->form != FORM_RM)
         mmx_enter(c);
+    fp_commit(c, &st);
+    c->s.ymm[in->dst].q[0] = low | (uint64_t)high << 32;
 }
 
 void sem_cvtpi2pd(struct x86_cpu *c, const struct x86_insn *in)
@@ -178,6 +178,7 @@ static void ps2pi(struct x86_cpu *c, const struct x86_insn *in, int rounding)
         rounding = st.rounding;
     low = f32_to_i32((uint32_t)y, (unsigned)rounding, &st);
     high = f32_to_i32((uint32_t)(y >> 32), (unsigned)rounding, &st);
+    mmx_enter(c);
     fp_commit(c, &st);
     mmx_write(c, in->dst, low | high << 32);
 }
@@ -195,6 +196,7 @@ static void pd2pi(struct x86_cpu *c, const struct x86_insn *in, int rounding)
         rounding = st.rounding;
     low = f64_to_i32(b.q[0], (unsigned)rounding, &st);
     high = f64_to_i32(b.q[1], (unsigned)rounding, &st);
+    mmx_enter(c);
     fp_commit(c, &st);
     mmx_write(c, in->dst, low | high << 32);
 }

@@ -310,26 +310,17 @@ void sem_movmskpd(struct x86_cpu *c, const struct x86_insn *in)
     reg_st64(c, in->dst, mask);
 }
 
-/* MASKMOVQ, MASKMOVDQU: bytes of dst whose mask byte in src has its sign set go to DS:rDI. All
- * touched bytes are checked before the first store; an empty mask touches nothing. */
+/* MASKMOVQ, MASKMOVDQU: bytes of dst whose mask byte in src has its sign set go to DS:rDI. All n
+ * bytes must be writable, whatever the mask [APM4; Intel's touch only what the mask has]. */
 static void masked_store(struct x86_cpu *c, const struct x86_insn *in, const uint8_t *v,
                          const uint8_t *mask, unsigned n)
 {
     uint64_t ea = c->s.r[RDI];
-    unsigned first = n, last = 0;
 
     if (in->asize != 8)
         ea = in->asize == 4 ? (uint32_t)ea : (uint16_t)ea;
-    for (unsigned i = 0; i < n; i++) {
-        if (!(mask[i] & 0x80))
-            continue;
-        first = MIN(first, i);
-        last = i;
-    }
-    if (first == n)
-        return;
-    x86_probe_w(c, in->seg, ea + first, last - first + 1);
-    for (unsigned i = first; i <= last; i++)
+    x86_probe_w(c, in->seg, ea, n);
+    for (unsigned i = 0; i < n; i++)
         if (mask[i] & 0x80)
             x86_st8(c, in->seg, ea + i, v[i]);
 }
@@ -347,6 +338,6 @@ void sem_maskmovq(struct x86_cpu *c, const struct x86_insn *in)
     mmx_check(c);
     v.q[0] = c->s.fpr[in->dst].mant;
     mask.q[0] = c->s.fpr[in->src].mant;
+    mmx_enter(c); /* before the store: so the processor shows when that faults */
     masked_store(c, in, v.b, mask.b, 8);
-    mmx_enter(c);
 }

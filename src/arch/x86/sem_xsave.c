@@ -138,6 +138,7 @@ void sem_fxsave(struct x86_cpu *c, const struct x86_insn *in)
 {
     uint64_t ea = fx_begin(c, in);
 
+    x86_probe_w(c, in->seg, ea + 511, 1); /* the processor's order: CR2 tells */
     x86_probe_w(c, in->seg, ea, 512);
     store_x87(c, in, ea);
     store_mxcsr(c, in, ea);
@@ -150,6 +151,7 @@ void sem_fxrstor(struct x86_cpu *c, const struct x86_insn *in)
     uint64_t ea = fx_begin(c, in);
     uint8_t area[512];
 
+    (void)x86_ld8(c, in->seg, ea + 511);
     x86_ld_bytes(c, in->seg, ea, area, sizeof(area));
     if (ld_le32(area + AREA_MXCSR) & ~MXCSR_MASK)
         x86_gp0(c);
