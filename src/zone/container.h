@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * container: the life of an OCI container, as the runtime's commands see it. [OCI runtime]
+ */
+#ifndef QUAD_ZONE_CONTAINER_H
+#define QUAD_ZONE_CONTAINER_H
+
+#include "zone/state.h"
+
+struct runtime_opts {
+    const char *root; /* state directory, or NULL for the default */
+    enum cgroup_manager manager;
+    int rootless; /* -1 = find out */
+    char **argv;  /* of this program, to run it again from a sealed copy */
+};
+
+struct create_opts {
+    const char *id, *bundle, *config;
+    const char *pid_file, *console_socket;
+    int preserve_fds;
+    bool no_pivot, no_new_keyring;
+    bool detach, keep; /* run */
+};
+
+struct exec_opts {
+    const char *id;
+    const char *process_file; /* JSON, or NULL: args and the fields below */
+    const char **args;
+    bool tty, detach, no_new_privs, ignore_paused;
+    const char *cwd, *user, *apparmor, *selinux, *cgroup;
+    const char **env, **caps, **groups;
+    size_t env_count, cap_count, group_count;
+    const char *pid_file, *console_socket;
+    int preserve_fds;
+};
+
+/* Each returns 0, or -errno with *err filled. */
+[[nodiscard]] int container_create(const struct runtime_opts *rt, const struct create_opts *o,
+                                   struct error *err);
+/* create + start; without detach waits, and gives the program's exit status in *status. */
+[[nodiscard]] int container_run(const struct runtime_opts *rt, const struct create_opts *o,
+                                int *status, struct error *err);
+[[nodiscard]] int container_start(const struct runtime_opts *rt, const char *id,
+                                  struct error *err);
+[[nodiscard]] int container_kill(const struct runtime_opts *rt, const char *id, int sig, bool all,
+                                 struct error *err);
+[[nodiscard]] int container_delete(const struct runtime_opts *rt, const char *id, bool force,
+                                   struct error *err);
+[[nodiscard]] int container_pause(const struct runtime_opts *rt, const char *id, bool freeze,
+                                  struct error *err);
+[[nodiscard]] int container_exec(const struct runtime_opts *rt, const struct exec_opts *o,
+                                 int *status, struct error *err);
+/* `resources` is an object of the specification's form. */
+[[nodiscard]] int container_update(const struct runtime_opts *rt, const char *id,
+                                   json_t *resources, struct error *err);
+/* Open a container for a command that looks at it; c is to be finished in every case. */
+[[nodiscard]] int container_open(const struct runtime_opts *rt, const char *id,
+                                 struct container *c, struct error *err);
+/* The descriptor of the state root. */
+[[nodiscard]] int runtime_root(const struct runtime_opts *rt, struct error *err);
+bool runtime_is_rootless(const struct runtime_opts *rt);
+
+#endif
