@@ -64,7 +64,11 @@ int10:  cmp     $0x0f, %ah
 int11:  xor     %ax, %ax
         iret
 
-int12:  mov     $640, %ax
+int12:  push    %ds
+        mov     $0x40, %ax
+        mov     %ax, %ds
+        mov     0x13, %ax
+        pop     %ds
         iret
 
 # Memory sizes and the A20 gate (which is always open).

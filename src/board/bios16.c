@@ -38,6 +38,25 @@ static void put_table(struct mem *mem, const struct memmap *map)
     }
 }
 
+/* BIOS data area [what systems still look at]: serial ports, EBDA, base memory. */
+static void put_data_area(struct mem *mem, const struct memmap *map)
+{
+    uint32_t base = (uint32_t)map->range[0].size; /* RAM from 0 to here */
+    uint8_t bda[0x100] = {0}, ebda[1];
+
+    st_le16(bda, 0x3f8);
+    st_le16(bda + 2, 0x2f8);
+    st_le16(bda + 0x0e, (uint16_t)(base >> 4));
+    st_le16(bda + 0x10, 2 << 9); /* equipment: two serial ports */
+    st_le16(bda + 0x13, (uint16_t)(base >> 10));
+    bda[0x49] = 3; /* text mode */
+    st_le16(bda + 0x4a, 80);
+    bda[0x84] = 24;
+    mem_write(mem, 0x400, bda, sizeof(bda));
+    ebda[0] = (uint8_t)((PC_LOW_RAM_END - base) >> 10);
+    mem_write(mem, base, ebda, sizeof(ebda));
+}
+
 void bios16_install(struct mem *mem, const struct memmap *map)
 {
     static const uint8_t stop[] = {0xea, BIOS16_STOP & 0xff, BIOS16_STOP >> 8, 0x00, 0xf0};
@@ -45,5 +64,6 @@ void bios16_install(struct mem *mem, const struct memmap *map)
     mem_load(mem, BIOS16_BASE, bios16_rom, sizeof(bios16_rom));
     mem_load(mem, BIOS16_BASE + 0xfff0, stop, sizeof(stop)); /* jmp F000:stop */
     put_vectors(mem);
+    put_data_area(mem, map);
     put_table(mem, map);
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The legacy 16-bit entry of a bzImage [LINUX x86/boot]: the set-up code runs in real mode and asks
- * the BIOS for memory and video. There is no firmware here: bios16 (a few services in ROM)
- * answers.
+ * the BIOS for memory and video. There is no firmware here: the board's bios16 (a
+ * few services in ROM) answers.
  *
  *   0x10000  set-up code, its heap and stack      0x20000  command line
  *   0x100000 the protected-mode part
  */
 #include "arch/x86/cpu.h"
-#include "board/bios16.h"
 #include "board/bzimage.h"
 #include "board/entry.h"
 #include "board/loader.h"
@@ -78,7 +77,6 @@ static int linux16_load(struct loader *l, struct machine *m, const struct memmap
     mem_write(&m->mem, SETUP, setup, bz.setup_size);
     mem_write(&m->mem, CMDLINE, l->cmdline, n + 1);
     mem_write(&m->mem, 0x100000, bz.kernel, bz.kernel_size);
-    bios16_install(&m->mem, map);
     entry_real16(s, (SETUP >> 4) + 0x20, 0, SETUP >> 4, CMDLINE - SETUP - 16);
     return 0;
 }

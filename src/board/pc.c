@@ -17,6 +17,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
 #include "board/acpi.h"
+#include "board/bios16.h"
 #include "board/loader.h"
 #include "board/smbios.h"
 #include "core/machine.h"
@@ -44,7 +45,8 @@
 #define ACPI_ROOM 0x10000u
 #define SMBIOS_TABLES 0xf1000u /* behind bios16, before its table */
 #define SMBIOS_ROOM 0x6000u
-#define ACPI_FACS 0x9f000u /* the last page of low RAM */
+#define EBDA 0x9f000u      /* the last page of low RAM; its first byte is its size */
+#define ACPI_FACS 0x9f400u
 #define PCI64_SIZE (UINT64_C(32) << 30)
 
 enum { A20_PORT92, A20_KBD };
@@ -83,10 +85,10 @@ static void make_map(struct pc *pc)
     struct memmap *map = &pc->board.map;
 
     memmap_pc(map, pc->config.memory);
-    map->range[0].size = ACPI_FACS;
+    map->range[0].size = EBDA;
     for (unsigned i = map->n++; i > 1; i--)
         map->range[i] = map->range[i - 1];
-    map->range[1] = (struct memmap_range){ACPI_FACS, PC_LOW_RAM_END - ACPI_FACS, MEMMAP_NVS};
+    map->range[1] = (struct memmap_range){EBDA, PC_LOW_RAM_END - EBDA, MEMMAP_NVS};
     map->rsdp = ACPI_TABLES;
 }
 
@@ -371,6 +373,7 @@ static int pc_load(struct board *b, struct loader *l, struct error *err)
     struct machine *m = b->machine;
     int rc = put_acpi(pc, err);
 
+    bios16_install(&m->mem, &b->map);
     if (!rc)
         rc = put_smbios(pc, err);
     if (!rc)
