@@ -7,35 +7,35 @@
 
 /* ---- masked: the signs of the first source ---- */
 
-#define MASKED(name, f, bits)                                                             \
-    static void name##_load(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)    \
-    {                                                                                     \
-        const union x86_ymm *mask = &c->s.ymm[in->src2];                                  \
-        union x86_ymm r = {.q = {0}};                                                     \
-                                                                                          \
-        for (unsigned i = 0; i < in->size * 8u / bits; i++)                               \
-            if (mask->f[i] >> (bits - 1))                                                 \
-                r.f[i] = x86_ld##bits(c, in->seg, ea + i * (bits / 8));                   \
-        vec_dst(c, in, &r, 32);                                                           \
-    }                                                                                     \
-    static void name##_store(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)   \
-    {                                                                                     \
-        const union x86_ymm *mask = &c->s.ymm[in->src2];                                  \
-                                                                                          \
-        for (unsigned i = 0; i < in->size * 8u / bits; i++)                               \
-            if (mask->f[i] >> (bits - 1))                                                 \
-                x86_probe_w(c, in->seg, ea + i * (bits / 8), bits / 8);                   \
-        for (unsigned i = 0; i < in->size * 8u / bits; i++)                               \
-            if (mask->f[i] >> (bits - 1))                                                 \
-                x86_st##bits(c, in->seg, ea + i * (bits / 8), c->s.ymm[in->src].f[i]);    \
-    }                                                                                     \
-    void sem_##name(struct x86_cpu *c, const struct x86_insn *in)                         \
-    {                                                                                     \
-        simd_check(c, in);                                                                \
-        if (in->form == FORM_MR)                                                          \
-            name##_store(c, in, x86_ea(c, in));                                           \
-        else                                                                              \
-            name##_load(c, in, x86_ea(c, in));                                            \
+#define MASKED(name, f, bits)                                                                   \
+    static void name##_load(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)          \
+    {                                                                                           \
+        const union x86_ymm *mask = &c->s.ymm[in->src2];                                        \
+        union x86_ymm r = {.q = {0}};                                                           \
+                                                                                                \
+        for (unsigned i = 0; i < in->size * 8u / bits; i++)                                     \
+            if (mask->f[i] >> (bits - 1))                                                       \
+                r.f[i] = x86_ld##bits(c, in->seg, simd_part(c, ea, i * (bits / 8)));            \
+        vec_dst(c, in, &r, 32);                                                                 \
+    }                                                                                           \
+    static void name##_store(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)         \
+    {                                                                                           \
+        const union x86_ymm *mask = &c->s.ymm[in->src2], *v = &c->s.ymm[in->src];               \
+                                                                                                \
+        for (unsigned i = 0; i < in->size * 8u / bits; i++)                                     \
+            if (mask->f[i] >> (bits - 1))                                                       \
+                x86_probe_w(c, in->seg, simd_part(c, ea, i * (bits / 8)), bits / 8);            \
+        for (unsigned i = 0; i < in->size * 8u / bits; i++)                                     \
+            if (mask->f[i] >> (bits - 1))                                                       \
+                x86_st##bits(c, in->seg, simd_part(c, ea, i * (bits / 8)), v->f[i]);            \
+    }                                                                                           \
+    void sem_##name(struct x86_cpu *c, const struct x86_insn *in)                               \
+    {                                                                                           \
+        simd_check(c, in);                                                                      \
+        if (in->form == FORM_MR)                                                                \
+            name##_store(c, in, x86_ea(c, in));                                                 \
+        else                                                                                    \
+            name##_load(c, in, x86_ea(c, in));                                                  \
     }
 
 MASKED(vmaskmovps, d, 32)
