@@ -208,6 +208,49 @@ layers:
 print-test-skip:
 	@echo $(TEST_SKIP)
 
+# ------------------------------------------------------------------------------- installation
+# Manual pages and completion come out of the program itself; a cross build has none to ask and
+# takes those of a build for this host.
+commands := $(shell sed -n 's/^COMMAND(\(.*\))/\1/p' src/registry/commands.def 2>/dev/null)
+ifneq ($(CROSS),)
+ask := build/quad
+else
+ask := $(O)/quad
+endif
+
+$(O)/man/.made: $(ask)
+	@mkdir -p $(@D)
+	@$(ask) help --man >$(@D)/quad.1
+	@for c in $(commands); do $(ask) help --man $$c >$(@D)/quad-$$c.1 || exit 1; done
+	@$(ask) completion bash >$(@D)/quad.bash
+	@touch $@
+
+ifneq ($(CROSS),)
+build/quad:
+	$(MAKE) CROSS= O=build build/quad
+endif
+
+install: all $(if $(programs),$(O)/man/.made)
+	@test -n "$(programs)" || { echo "there is no program to install"; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(programs:%=$(O)/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(O)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(O)/man/quad.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/quad
+
+# A package of the committed sources (of what is there, where there is no git).
+deb_dir := build/deb
+deb_tree := $(deb_dir)/quadrivium-$(VERSION)
+deb:
+	rm -rf $(deb_dir)
+	mkdir -p $(deb_tree)
+	if git rev-parse HEAD >/dev/null 2>&1; then git archive HEAD | tar -x -C $(deb_tree); \
+	    else tar --exclude=./build --exclude=./.git -c . | tar -x -C $(deb_tree); fi
+	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc
+	if command -v lintian >/dev/null; then lintian --fail-on error,warning $(deb_dir)/*.changes; fi
+	@ls $(deb_dir)/*.deb
+
 check:
 	./check
 
