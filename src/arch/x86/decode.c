@@ -558,7 +558,7 @@ static void sizes(struct dec *d, struct x86_insn *in, const struct x86_entry *e)
         vector |= kind_is_vector(o->kind);
         mmx |= kind_is_mmx(o->kind);
         mem |= o->kind == OK_ST || o->kind == OK_STI;
-        if (!by && o->size != OS_NONE && i >= !!(e->attr & A_SIZE1))
+        if (!by && o->size != OS_NONE && o->kind != OK_I && i >= !!(e->attr & A_SIZE1))
             by = o;
     }
     if (d->vex && d->vexl && !(e->attr & A_LIG) && vector)

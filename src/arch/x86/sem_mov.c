@@ -200,6 +200,9 @@ void sem_cmpxchg16b(struct x86_cpu *c, const struct x86_insn *in)
     fl_put_zf(c, same);
 }
 
+/* Undefined; processors make zero of it. */
+void sem_bswap_16(struct x86_cpu *c, const struct x86_insn *in) { reg_st16(c, in->dst, 0); }
+
 void sem_bswap_32(struct x86_cpu *c, const struct x86_insn *in)
 {
     reg_st32(c, in->dst, __builtin_bswap32(reg_ld32(c, in->dst)));

@@ -244,7 +244,7 @@ void sem_arpl(struct x86_cpu *c, const struct x86_insn *in)
         return;
     }
     uint64_t ea = x86_ea(c, in);
-    uint16_t v = x86_ldw16(c, in->seg, ea);
+    uint16_t v = x86_ld16(c, in->seg, ea); /* a write only where it changes something */
     bool raise = (v & 3) < rpl;
     if (raise)
         x86_st16(c, in->seg, ea, (uint16_t)((v & ~3u) | rpl));

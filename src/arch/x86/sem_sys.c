@@ -172,12 +172,12 @@ static unsigned debug_register(struct x86_cpu *c, const struct x86_insn *in)
 
     if (n > 7)
         x86_ud(c);
+    need_cpl0(c);
     if (n == 4 || n == 5) {
         if (c->s.cr4 & CR4_DE)
             x86_ud(c);
         n += 2;
     }
-    need_cpl0(c);
     if (c->s.dr[7] & DR7_GD)
         x86_raise_db(c, DR6_BD);
     return n;

@@ -99,9 +99,11 @@ void sem_sysexit(struct x86_cpu *c, const struct x86_insn *in)
     unsigned sel = c->s.sysenter_cs & 0xfffc;
 
     (void)in;
+    if (c->cpl)
+        x86_gp0(c);
     if (c->mode & MODE_LMA)
         x86_ud(c);
-    if (!(c->mode & MODE_PROT) || c->cpl || !sel)
+    if (!(c->mode & MODE_PROT) || !sel)
         x86_gp0(c);
     put_flat(c, SEG_CS, (sel + 16) | 3, ATTR_CODE | SEG_A_DB, 3);
     put_flat(c, SEG_SS, (sel + 24) | 3, ATTR_DATA, 3);

@@ -224,7 +224,8 @@ static void store_stack(struct x86_cpu *c, const struct x86_insn *in, bool pop)
     struct f80 v = x87_get(c, 0);
 
     x87_note(c, in);
-    if (unlikely(x87_is_empty(c, 0))) {
+    /* the alias D9 D8+i (FSTPNCE) does not notice an empty register */
+    if (unlikely(x87_is_empty(c, 0) && in->opcode != 0xd9)) {
         if (!x87_underflow(c))
             return;
         v = x87_default_nan();
