@@ -60,7 +60,7 @@ WDQ(MOVZX8)
 WDQ(MOVZX16)
 WDQ(MOVSX8)
 WDQ(MOVSX16)
-EXTEND(movsxd, 16, int16_t, 16)
+EXTEND(movsxd, 32, int32_t, 16) /* AMD: 32 bits are read */
 EXTEND(movsxd, 32, int32_t, 32)
 EXTEND(movsxd, 32, int32_t, 64)
 

@@ -224,8 +224,12 @@ static void store_stack(struct x86_cpu *c, const struct x86_insn *in, bool pop)
     struct f80 v = x87_get(c, 0);
 
     x87_note(c, in);
-    /* the alias D9 D8+i (FSTPNCE) does not notice an empty register */
-    if (unlikely(x87_is_empty(c, 0) && in->opcode != 0xd9)) {
+    if (unlikely(x87_is_empty(c, 0) && in->opcode == 0xd9)) { /* FSTPNCE only pops */
+        c->s.fsw &= (uint16_t)~FSW_C1;
+        x87_pop(c);
+        return;
+    }
+    if (unlikely(x87_is_empty(c, 0))) {
         if (!x87_underflow(c))
             return;
         v = x87_default_nan();

@@ -230,10 +230,9 @@ static uint64_t set_ea(struct regs *r, const struct x86_insn *in, uint64_t ea, s
     if (in->asize == 4 && r->sel[SEG_CS] == 0x33)
         junk = rnd(g) << 32; /* above the address size */
     if (base && index && in->base == in->index) {
-        uint64_t k = 1 + (UINT64_C(1) << in->scale), v = (ea - disp) / k;
+        uint64_t k = 1 + (UINT64_C(1) << in->scale);
 
-        if (in->scale == 0 || (int64_t)(ea - disp) > 0)
-            r->r[in->base] = v & mask;
+        r->r[in->base] = ((ea - disp) & mask) / k;
         return (r->r[in->base] * k + disp) & mask;
     }
     if (index) {
@@ -246,7 +245,7 @@ static uint64_t set_ea(struct regs *r, const struct x86_insn *in, uint64_t ea, s
     if (base) {
         r->r[in->base] =
             (ea - disp - (index ? r->r[in->index] << in->scale : 0)) & mask;
-        if (in->asize < 8)
+        if (in->asize < 8 && in->base != RSP)
             r->r[in->base] |= junk;
         return ea & mask;
     }
@@ -621,6 +620,22 @@ static uint64_t choose_target(const struct test_case *t, struct rng *g)
     return place(g, n ? n : 8);
 }
 
+/* What the registers, as they are now, make of the operand's address. */
+static uint64_t final_address(const struct test_case *t)
+{
+    const struct x86_insn *in = &t->in;
+    const struct regs *r = &t->regs;
+    uint64_t ea = (uint64_t)(int64_t)in->disp;
+
+    if (in->base < 16)
+        ea += r->r[in->base];
+    else if (in->base == X86_RIP)
+        ea += r->rip + in->len;
+    if (in->index < 16)
+        ea += r->r[in->index] << in->scale;
+    return (ea & asize_mask(in)) + (in->seg == SEG_FS ? r->fs_base : 0);
+}
+
 static bool segment_is_usable(const struct test_case *t)
 {
     return t->regs.sel[SEG_CS] == 0x33 || t->in.seg < SEG_FS;
@@ -639,6 +654,9 @@ static bool try_case(struct test_case *t, const struct form *f, struct rng *g)
         !form_is(f, &t->in, t->e))
         return false;
     if (f->reg >= 0 && (t->in.modrm >> 3 & 7) != f->reg)
+        return false;
+    /* FS is the program's own: only where the address can be chosen to suit */
+    if (f->code64 && t->in.seg == SEG_FS && (t->in.form == FORM_RR || has_kind(t->e, OK_VM)))
         return false;
     if (t->in.op == X86_OP_int_imm && t->in.imm == 0x80) /* a system call */
         return false;
@@ -681,6 +699,8 @@ static bool try_case(struct test_case *t, const struct form *f, struct rng *g)
     if (!f->code64)
         for (unsigned i = 0; i < 8; i++)
             t->regs.r[i] = (uint32_t)t->regs.r[i];
+    if (t->in.form != FORM_RR && !has_kind(t->e, OK_VM) && !has_kind(t->e, OK_O))
+        t->target = final_address(t);
     return true;
 }
 
