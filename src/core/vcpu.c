@@ -156,6 +156,19 @@ void *vcpu_thread(void *opaque)
     return NULL;
 }
 
+/* The whole state after each slice: what two engines must agree on, line by line. */
+static void trace_slice(struct vcpu *v, enum stop_reason why)
+{
+    char text[1024];
+
+    if (!trace_any)
+        return;
+    v->machine->engine.type->vcpu_get(v, ~0u);
+    v->machine->arch->vcpu_show(v, text, sizeof(text));
+    TRACE(vcpu_slice, "vcpu=%u reason=%d ns=%" PRIu64 "\n%s", v->index, why,
+          clock_ns(&v->machine->clock), text);
+}
+
 /* Deterministic mode: all vCPUs in turn on one thread; time is what they retire. */
 void *vcpu_thread_deterministic(void *opaque)
 {
@@ -172,6 +185,7 @@ void *vcpu_thread_deterministic(void *opaque)
             enum stop_reason why = m->engine.type->vcpu_run(v);
             vcpu_leave(v);
             vcpu_stopped(v, why);
+            trace_slice(v, why);
             all_halted = all_halted && why == STOP_HALT;
         }
         if (!all_halted)

@@ -43,7 +43,7 @@ struct x86_tlbe {
     uintptr_t addend;       /* host address = linear address + addend */
     volatile uint8_t *flagp; /* core/mem page flags of the page */
     uint64_t gpa;           /* guest-physical page address */
-};
+} __attribute__((aligned(64))); /* a shift finds the entry; one cache line each */
 
 #define X86_TLB_BITS 11
 #define X86_TLB_SIZE (1u << X86_TLB_BITS)
@@ -117,6 +117,7 @@ struct x86_cpu {
     void *mmu;    /* arch/x86/mmu.c's own record */
     void *engine; /* the engine's own record */
 
+    uint64_t scratch[16]; /* the engine's own words beside the state it works on */
     struct x86_fault fault;
     jmp_buf unwind;
 };

@@ -46,7 +46,10 @@ void x86_mmu_init(struct x86_cpu *c)
 
     mmu->next_asid = 1;
     c->mmu = mmu;
-    c->tlbs = xcalloc(X86_TLB_CTXS, sizeof(*c->tlbs));
+    c->tlbs = aligned_alloc(64, X86_TLB_CTXS * sizeof(*c->tlbs));
+    if (!c->tlbs)
+        abort();
+    memset(c->tlbs, 0, X86_TLB_CTXS * sizeof(*c->tlbs));
     c->tlb = c->tlbs[TLB_SUPER_AC];
     asid_select(c);
 }

@@ -3,14 +3,11 @@
 
 #include "arch/x86/arch.h"
 #include "arch/x86/debug.h"
-#include "arch/x86/exc.h"
-#include "arch/x86/flags.h"
-#include "arch/x86/intr.h"
 #include "arch/x86/mmu.h"
 #include "arch/x86/tlb.h"
-#include "base/trace.h"
 #include "core/machine.h"
-#include "full/interp/block.h"
+#include "full/block.h"
+#include "full/run.h"
 
 /* A direct-mapped cache in front of the block hash, by linear address: a hit needs no page walk,
  * no TLB look-up and no hashing. The tag holds all that the translation depends on. */
@@ -58,90 +55,16 @@ static void drop_everything(struct interp_vcpu *iv, struct x86_cpu *c)
     iv->mem_generation = c->mem->generation;
 }
 
-static void check_code_limit(struct x86_cpu *c, struct block *b)
-{
-    uint64_t ip = c->s.r[X86_RIP];
-    uint32_t limit = c->s.seg[SEG_CS].limit;
-
-    if (likely(limit == UINT32_MAX))
-        return;
-    if (ip > limit)
-        x86_gp0(c);
-    /* Stop short of an instruction that passes the limit; alone, it faults. */
-    uint64_t end = ip;
-    for (unsigned i = 0; i < b->n; i++) {
-        end += b->insns[i].len;
-        if (end - 1 > limit) {
-            if (i == 0)
-                x86_gp0(c);
-            c->end = &b->insns[i];
-            return;
-        }
-    }
-}
-
-/* Run one block, or a part of it when few instructions are left. */
-static void run_block(struct x86_cpu *c, struct block *b, uint64_t most)
-{
-    const struct x86_insn *in = b->insns;
-
-    c->cur = NULL;
-    c->first = in;
-    c->end = in + MIN((uint64_t)b->n, most);
-    if (unlikely(!(c->mode & MODE_CODE64)))
-        check_code_limit(c, b);
-    do {
-        c->cur = in;
-        c->s.r[X86_RIP] += in->len;
-        in->fn(c, in);
-        in++;
-    } while (in < c->end);
-    c->s.r[X86_RIP] &= c->ip_mask;
-}
-
-/* Before a block: whatever is not plain running. STOP_KICK + 1 stands for "run on". */
-#define RUN_ON ((enum stop_reason)(STOP_FAIL + 1))
-
-static enum stop_reason at_boundary(struct vcpu *v, struct interp_vcpu *iv, struct x86_cpu *c)
-{
-    uint32_t req = vcpu_requests(v);
-
-    if (req & (REQ_STOP | REQ_EXCL | REQ_RESET))
-        return STOP_KICK;
-    if (req & REQ_FLUSH)
-        vcpu_request_done(v, REQ_FLUSH);
-    if (iv->mem_generation != c->mem->generation)
-        drop_everything(iv, c);
-    iv->n_polls++;
-    switch (x86_poll_events(c)) {
-    case EVENT_WAIT:
-        return vcpu_requests(v) ? STOP_KICK : STOP_HALT;
-    case EVENT_SHUTDOWN:
-        return STOP_CRASH;
-    case EVENT_NONE:
-    case EVENT_DELIVERED:
-        break;
-    }
-    return RUN_ON;
-}
-
-/* Instructions have retired under a budget; in deterministic mode they are the time that passes. */
-static void spend(struct vcpu *v, uint64_t n)
-{
-    struct machine *m = v->machine;
-
-    v->budget -= MIN(n, v->budget);
-    if (m->deterministic)
-        clock_advance(&m->clock, n);
-}
-
 static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, struct x86_cpu *c)
 {
     bool poll = true;
 
     for (;;) {
         if (unlikely(vcpu_requests(v) || poll || c->s.mp_state != MP_RUNNABLE)) {
-            enum stop_reason why = at_boundary(v, iv, c);
+            if (iv->mem_generation != c->mem->generation)
+                drop_everything(iv, c);
+            iv->n_polls++;
+            enum stop_reason why = run_boundary(v, c);
             if (why != RUN_ON)
                 return why;
             poll = false;
@@ -149,22 +72,13 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
         if (unlikely(!v->budget))
             return STOP_BUDGET;
         bool shadow = c->s.intr_shadow;
-        bool step = c->stepping, trap = false;
-        uint64_t most = shadow || step ? 1 : v->budget;
         c->cur = NULL;
-        if (unlikely(step))
-            trap = x86_step_before(c);
         struct block *b = find(iv, c, c->s.r[X86_RIP] + c->segbase[SEG_CS]);
         c->s.intr_shadow = false;
         iv->n_blocks++;
-        run_block(c, b, most);
-        uint64_t done = (uint64_t)(c->cur - b->insns) + 1;
-        c->cur = NULL;
-        c->icount += done;
+        uint64_t done = run_block(c, b, shadow ? 1 : v->budget);
         if (unlikely(v->budget != UINT64_MAX))
-            spend(v, done);
-        if (unlikely(step))
-            x86_step_after(c, trap);
+            run_spend(v, done);
         poll = shadow || (b->poll && c->intr_waiting);
     }
 }
@@ -177,12 +91,8 @@ static enum stop_reason interp_run(struct vcpu *v)
     if (setjmp(c->unwind)) {
         /* An instruction, or the fetch of one, raised c->fault. */
         iv->n_faults++;
-        if (x86_deliver(c) < 0) {
-            TRACE(triple_fault, "vcpu=%u", v->index);
+        if (run_fault(v, c) != RUN_ON)
             return STOP_CRASH;
-        }
-        if (v->budget != UINT64_MAX)
-            spend(v, 1);
     }
     return interp_loop(v, iv, c);
 }
@@ -260,22 +170,14 @@ static void interp_kick(struct vcpu *v)
     (void)v;
 }
 
-static void interp_get(struct vcpu *v, unsigned groups)
-{
-    (void)groups;
-    x86_flags_sync(x86_cpu_of(v));
-}
-
 static int interp_put(struct vcpu *v, unsigned groups, struct error *err)
 {
     struct x86_cpu *c = x86_cpu_of(v);
 
     (void)groups;
     (void)err;
-    x86_set_rflags(c, c->s.rflags);
-    x86_derive(c);
+    run_put(v);
     drop_everything(c->engine, c);
-    vcpu_request(v, REQ_INTR);
     return 0;
 }
 
@@ -310,7 +212,7 @@ const struct engine_type interp_engine = {
     .vcpu_close = interp_vcpu_close,
     .vcpu_run = interp_run,
     .vcpu_kick = interp_kick,
-    .vcpu_get = interp_get,
+    .vcpu_get = run_get,
     .vcpu_put = interp_put,
     .dump = interp_dump,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "full/interp/block.h"
+#include "full/block.h"
 
 #include <sys/mman.h>
 
@@ -132,6 +132,8 @@ static struct block *decode(struct block_cache *bc, struct x86_cpu *c, uint64_t 
     b->gpa = gpa | (lin & 0xfff);
     b->mode = c->mode;
     b->genp2 = NULL;
+    b->heat = 0;
+    b->code = NULL;
     if (!slot) {
         static const uint32_t never = 1; /* gen 0: stale at once */
         b->genp = &never;

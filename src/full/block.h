@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * block: the interpreter's cache of decoded code, one per vCPU.
+ * block: the cache of decoded code that interpreter and translator share the design of, one per
+ * vCPU.
  *
  * A block is a run of decoded instructions from one guest-physical place up to a branch, a page
  * end or a length limit, keyed by guest-physical address and the MODE_* bits, so that it serves
@@ -9,8 +10,8 @@
  *
  * An instruction that crosses a page end is a block of its own with a second page to check.
  */
-#ifndef QUAD_FULL_INTERP_BLOCK_H
-#define QUAD_FULL_INTERP_BLOCK_H
+#ifndef QUAD_FULL_BLOCK_H
+#define QUAD_FULL_BLOCK_H
 
 #include "arch/x86/cpu.h"
 
@@ -26,6 +27,8 @@ struct block {
     uint64_t gpa2;         /* of the second page */
     struct block *next;    /* hash chain */
     uint16_t n, bytes;
+    uint32_t heat;         /* times run by interpretation; the translator's threshold */
+    void *code;            /* translated, or NULL */
     bool poll; /* ends in an instruction after which held-back interrupts may become deliverable */
     struct x86_insn insns[];
 };

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "full/jit/jit.h"
+
+#include <asm/prctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch/x86/arch.h"
+#include "arch/x86/flags.h"
+#include "arch/x86/mmu.h"
+#include "arch/x86/tlb.h"
+#include "core/machine.h"
+#include "full/jit/backend.h"
+#include "full/run.h"
+
+/* Times that a block is run by its operations' functions before it is worth translating. */
+#define HEAT 12
+#define CODE_SIZE ((size_t)32 << 20)
+
+/* ------------------------------------------------------------------------- called by native code */
+
+static void flags_in(struct x86_cpu *c)
+{
+    uint64_t w = c->scratch[JIT_FLAGS];
+
+    fl_load(c, (w >> 8 & 0xd5) | (w & 1 ? FL_OF : 0));
+}
+
+static void flags_out(struct x86_cpu *c)
+{
+    uint64_t fl = fl_arith(c);
+
+    c->scratch[JIT_FLAGS] = (fl & 0xff) << 8 | (fl & FL_OF ? 1 : 0);
+}
+
+uint64_t jit_tag(const struct x86_cpu *c)
+{
+    uint64_t user = c->tlb == c->tlbs[TLB_USER];
+
+    return c->asid | (uint64_t)c->mode << 12 | user << 20 | (uint64_t)c->tlb_epoch << 32;
+}
+
+/* One instruction by its function; RIP is then where it leads. */
+static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
+{
+    struct jit_vcpu *jv = c->engine;
+
+    jv->n_helper++;
+    flags_in(c);
+    c->cur = in;
+    c->first = jv->single ? jv->running->insns : in;
+    c->end = in + 1;
+    c->s.r[X86_RIP] += off_next;
+    in->fn(c, in);
+    c->cur = NULL;
+    flags_out(c);
+    c->scratch[JIT_TAG] = jit_tag(c);
+    if (jv->single)
+        jv->done = (uint64_t)(in - jv->running->insns) + 1;
+}
+
+int jit_helper(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
+{
+    uint64_t base = c->s.r[X86_RIP];
+
+    one(c, in, off_next);
+    if (!c->end)
+        return 1;
+    ((struct jit_vcpu *)c->engine)->done = 0;
+    c->s.r[X86_RIP] = base;
+    return 0;
+}
+
+void jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
+{
+    one(c, in, off_next);
+}
+
+/* The running block is left behind the instruction that ends at off. */
+static void note_done(struct jit_vcpu *jv, uint64_t off)
+{
+    uint64_t at = 0;
+
+    for (jv->done = 0; at < off; jv->done++)
+        at += jv->running->insns[jv->done].len;
+}
+
+int jit_note(struct x86_cpu *c, struct x86_tlbe *e, uint64_t off_next)
+{
+    c->end = (const struct x86_insn *)(const void *)e; /* anything but NULL */
+    x86_store_note(c, e, 0);
+    if (c->end)
+        return 0;
+    if (off_next == UINT32_MAX)
+        return 1;
+    c->s.r[X86_RIP] += off_next;
+    if (((const struct jit_vcpu *)c->engine)->single)
+        note_done(c->engine, off_next);
+    return 1;
+}
+
+/* ---------------------------------------------------------------------------------------- cache */
+
+static int cache_init(struct code_cache *cc, struct error *err)
+{
+    auto_close int fd = memfd_create("jit", MFD_CLOEXEC);
+
+    cc->size = CODE_SIZE;
+    if (fd < 0 || ftruncate(fd, (off_t)cc->size) < 0)
+        return fail_errno(err, errno, "jit: cannot create the code cache");
+    void *rw = mmap(NULL, cc->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *rx = mmap(NULL, cc->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    cc->rw = rw == MAP_FAILED ? NULL : rw;
+    cc->rx = rx == MAP_FAILED ? NULL : rx;
+    if (!cc->rw || !cc->rx)
+        return fail_errno(err, errno, "jit: the host allows no executable mapping; try: --engine interp");
+    cc->to_rx = cc->rx - cc->rw;
+    return 0;
+}
+
+static void cache_fini(struct code_cache *cc)
+{
+    if (cc->rw)
+        munmap(cc->rw, cc->size);
+    if (cc->rx)
+        munmap(cc->rx, cc->size);
+}
+
+/* Blocks and code go together: code holds addresses of blocks' instructions. */
+static void drop_code(struct jit_vcpu *jv)
+{
+    block_cache_clear(&jv->blocks);
+    memset(jv->jumps, 0, sizeof(jv->jumps));
+    for (size_t i = 0; i < ARRAY_LEN(jv->jumps); i++)
+        jv->jumps[i].code = jv->exit;
+    jv->code.used = jv->code.base_used;
+    jv->cpu->scratch[JIT_LINK] = 0;
+    jv->n_flush++;
+}
+
+static struct jump *jump_of(struct jit_vcpu *jv, uint64_t lin)
+{
+    return &jv->jumps[(lin ^ lin >> JUMP_BITS) & ((1u << JUMP_BITS) - 1)];
+}
+
+static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
+{
+    struct jump *j = jump_of(jv, lin);
+    uint64_t tag = jit_tag(c);
+
+    if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
+        return j->block;
+    uint64_t full = jv->blocks.n_full;
+    struct block *b = block_find(&jv->blocks, c, lin);
+    if (jv->blocks.n_full != full) { /* the arena began anew under all code */
+        drop_code(jv);
+        b = block_find(&jv->blocks, c, lin);
+    }
+    if (b->genp2 || !block_is_fresh(b))
+        return b; /* not to be remembered */
+    *j = (struct jump){lin, tag, b, b->code ? b->code : jv->exit};
+    return b;
+}
+
+static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, uint64_t lin)
+{
+    if (b->genp2 || !block_is_fresh(b))
+        return;
+    if (!jit_translate(jv, b)) {
+        drop_code(jv);
+        return;
+    }
+    struct jump *j = jump_of(jv, lin);
+    if (j->block == b && j->lin == lin && j->tag == jit_tag(c))
+        j->code = b->code;
+}
+
+/* ----------------------------------------------------------------------------------------- loop */
+
+/* What native code cannot honour goes by functions: the ends of bounded runs, single steps,
+ * shadows, breakpoints and alignment checks (nonflat), unmasked floating-point exceptions. */
+static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const struct x86_cpu *c,
+                      const struct block *b)
+{
+    if (jv->single ? v->budget < b->n : v->budget != UINT64_MAX)
+        return false;
+    return (c->mode & MODE_CODE64) && !c->s.intr_shadow &&
+           !(c->s.rflags & (FL_TF | FL_RF)) && !c->nonflat_r && !c->nonflat_w &&
+           (c->s.mxcsr & 0x1f80) == 0x1f80;
+}
+
+/* Run native code from b on; comes back at a block boundary. */
+static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, struct block *b)
+{
+    uint64_t before = c->scratch[JIT_NATIVE];
+
+    jv->n_enter++;
+    flags_out(c);
+    c->scratch[JIT_TAG] = jit_tag(c);
+    c->scratch[JIT_LINK] = 0;
+    jv->running = b;
+    jv->done = 0;
+    jv->enter(b->code);
+    flags_in(c);
+    if (!jv->single) {
+        c->icount += c->scratch[JIT_NATIVE] - before;
+        return;
+    }
+    if (c->scratch[JIT_NATIVE] == before)
+        return; /* a request, or the code has changed: nothing ran */
+    uint64_t n = jv->done ? jv->done : b->n;
+    c->icount += n;
+    if (v->budget != UINT64_MAX)
+        run_spend(v, n);
+}
+
+/* The last native exit wants to be linked to the block at RIP. */
+static void link_exit(struct jit_vcpu *jv, struct x86_cpu *c, const struct block *b)
+{
+    uint8_t *from = (uint8_t *)(uintptr_t)c->scratch[JIT_LINK];
+
+    if (from && b->code) {
+        jit_patch(jv, from, b->code);
+        jv->n_links++;
+    }
+    c->scratch[JIT_LINK] = 0;
+}
+
+static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c)
+{
+    bool poll = true;
+
+    for (;;) {
+        if (unlikely(vcpu_requests(v) || poll || c->s.mp_state != MP_RUNNABLE)) {
+            if (jv->mem_generation != c->mem->generation) {
+                drop_code(jv);
+                x86_tlb_flush_all(c);
+                jv->mem_generation = c->mem->generation;
+            }
+            jv->n_polls++;
+            c->scratch[JIT_LINK] = 0; /* an event may lead elsewhere */
+            enum stop_reason why = run_boundary(v, c);
+            if (why != RUN_ON)
+                return why;
+            poll = false;
+        }
+        if (unlikely(!v->budget))
+            return STOP_BUDGET;
+        uint64_t lin = c->s.r[X86_RIP] + c->segbase[SEG_CS];
+        c->cur = NULL;
+        struct block *b = find(jv, c, lin);
+        if (likely(native_ok(v, jv, c, b))) {
+            if (!b->code && b->heat++ >= HEAT)
+                translate(jv, c, b, lin);
+            link_exit(jv, c, b);
+            if (b->code && block_is_fresh(b)) {
+                run_native(v, jv, c, b);
+                poll = c->intr_waiting;
+                continue;
+            }
+        }
+        c->scratch[JIT_LINK] = 0;
+        bool shadow = c->s.intr_shadow;
+        c->s.intr_shadow = false;
+        jv->n_interp++;
+        uint64_t done = run_block(c, b, shadow ? 1 : v->budget);
+        if (unlikely(v->budget != UINT64_MAX))
+            run_spend(v, done);
+        poll = shadow || (b->poll && c->intr_waiting);
+    }
+}
+
+static enum stop_reason jit_run(struct vcpu *v)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+    struct jit_vcpu *jv = c->engine;
+
+    if (!jv->gs_set) {
+        /* This thread's GS base is the CPU record from now on; the C library uses FS. */
+        if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)(uintptr_t)c)) {
+            fail_errno(&v->error, errno, "jit: arch_prctl");
+            return STOP_FAIL;
+        }
+        jv->gs_set = true;
+    }
+    if (setjmp(c->unwind)) {
+        jv->n_faults++;
+        if (run_fault(v, c) != RUN_ON)
+            return STOP_CRASH;
+        c->cur = NULL;
+        c->scratch[JIT_LINK] = 0;
+    }
+    return jit_loop(v, jv, c);
+}
+
+/* --------------------------------------------------------------------------------------- engine */
+
+static int jit_probe(struct engine_caps *caps, struct error *err)
+{
+    (void)err;
+    *caps = (struct engine_caps){.exact_budget = true, .deterministic = true, .max_vcpus = 64};
+    strcpy(caps->reason, "x86-64 translator: an ordinary process, needs nothing");
+    return 0;
+}
+
+static int jit_open(struct engine *eng, struct machine *m, struct error *err)
+{
+    (void)eng;
+    if (strcmp(m->arch->name, "x86"))
+        return fail(err, ENOTSUP, "engine jit: no %s", m->arch->name);
+    return 0;
+}
+
+static void jit_close(struct engine *eng)
+{
+    (void)eng;
+}
+
+static int jit_map(struct engine *eng, struct mem_slot *slot, struct error *err)
+{
+    (void)eng;
+    (void)slot;
+    (void)err;
+    return 0;
+}
+
+static void jit_unmap(struct engine *eng, struct mem_slot *slot)
+{
+    (void)eng;
+    (void)slot;
+}
+
+static void jit_dirty(struct engine *eng, struct mem_slot *slot, enum dirty_op op, uint64_t *bitmap)
+{
+    if (op == DIRTY_FETCH)
+        mem_dirty_fetch(&eng->machine->mem, slot, bitmap);
+}
+
+static void jit_vcpu_close(struct vcpu *v)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+    struct jit_vcpu *jv = c->engine;
+
+    if (!jv)
+        return;
+    block_cache_fini(&jv->blocks);
+    cache_fini(&jv->code);
+    free(jv);
+    c->engine = NULL;
+}
+
+static int jit_vcpu_open(struct vcpu *v, struct error *err)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+    struct jit_vcpu *jv = xcalloc(1, sizeof(*jv));
+
+    jv->cpu = c;
+    jv->single = v->machine->deterministic;
+    c->engine = jv;
+    block_cache_init(&jv->blocks);
+    int rc = cache_init(&jv->code, err);
+    if (!rc)
+        rc = jit_backend_init(jv, err);
+    if (rc)
+        jit_vcpu_close(v);
+    else
+        drop_code(jv);
+    return rc;
+}
+
+/* The request word is all: every block looks at it. */
+static void jit_kick(struct vcpu *v)
+{
+    (void)v;
+}
+
+static int jit_put(struct vcpu *v, unsigned groups, struct error *err)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+
+    (void)groups;
+    (void)err;
+    run_put(v);
+    drop_code(c->engine);
+    x86_tlb_flush_all(c);
+    return 0;
+}
+
+static void jit_dump(struct engine *eng, const char *what, FILE *out)
+{
+    (void)what;
+    for (unsigned i = 0; i < eng->machine->nvcpus; i++) {
+        const struct x86_cpu *c = x86_cpu_of(eng->machine->vcpus[i]);
+        const struct jit_vcpu *jv = c->engine;
+        const struct x86_mmu *mmu = c->mmu;
+        fprintf(out,
+                "vcpu%u: instructions %" PRIu64 " native %" PRIu64 " helpers %" PRIu64
+                " entries %" PRIu64 " interpreted-blocks %" PRIu64 " translated %" PRIu64
+                " links %" PRIu64 " code-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
+                " stale %" PRIu64 " faults %" PRIu64 " polls %" PRIu64 " tlb-fills %" PRIu64
+                " tlb-flushes %" PRIu64 " tlb-page-flushes %" PRIu64 "\n",
+                i, c->icount, c->scratch[JIT_NATIVE], jv->n_helper, jv->n_enter, jv->n_interp,
+                jv->n_translated, jv->n_links, jv->code.used, jv->n_flush, jv->blocks.n_decoded,
+                jv->blocks.n_stale, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,
+                mmu->n_flush_page);
+    }
+}
+
+const struct engine_type jit_engine = {
+    .name = "jit",
+    .way = "full",
+    .help = "x86-64 translator",
+    .probe = jit_probe,
+    .open = jit_open,
+    .close = jit_close,
+    .map = jit_map,
+    .unmap = jit_unmap,
+    .dirty = jit_dirty,
+    .vcpu_open = jit_vcpu_open,
+    .vcpu_close = jit_vcpu_close,
+    .vcpu_run = jit_run,
+    .vcpu_kick = jit_kick,
+    .vcpu_get = run_get,
+    .vcpu_put = jit_put,
+    .dump = jit_dump,
+};

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Integer operations. Each is the host's own instruction on mapped registers; a memory operand
+ * goes through the TLB check first.
+ */
+#include "base/bits.h"
+#include "full/jit/x86_x86_64/gen.h"
+
+static bool has_high8(const struct x86_insn *in)
+{
+    return in->size == 1 && ((in->dst & X86_HIGH8 && in->dst != X86_IMM) ||
+                             (in->src != X86_IMM && (in->src & X86_HIGH8)));
+}
+
+static bool imm_fits(const struct x86_insn *in)
+{
+    return in->size < 8 || (int64_t)in->imm == (int32_t)in->imm;
+}
+
+static void lock_prefix(struct gen *g)
+{
+    if (g->in->flags & IN_LOCK)
+        as_8(&g->as, 0xf0);
+}
+
+/* Memory operand into ADDR. */
+static bool mem_operand(struct gen *g, unsigned size, bool write)
+{
+    fl_save(g);
+    if (!gen_ea(g, ADDR, true))
+        return false;
+    gen_check(g, size, write, false);
+    return true;
+}
+
+/* ------------------------------------------------------------------- the eight, TEST, MOV */
+
+/* carry: reads CF. n: group-1 number; test is 8. */
+static bool alu(struct gen *g, unsigned n, bool carry)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    bool test = n == 8, store = n != 7 && !test;
+    unsigned op = test ? 0x84 : n << 3;
+
+    if (has_high8(in) || (in->src == X86_IMM && !imm_fits(in)))
+        return false;
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, in->size, false))
+            return false;
+        if (carry)
+            fl_need(g);
+        unsigned d = reg_in(g, in->dst, S0);
+        as_alu(a, in->size, test ? op : op | 2, d, MEM(ADDR, 0));
+        if (store)
+            reg_out(g, in->dst, d);
+        fl_set(g);
+        return true;
+    }
+    struct rm rm = R(0);
+    if (in->form == FORM_MR) {
+        if (!mem_operand(g, in->size, store))
+            return false;
+        rm = MEM(ADDR, 0);
+    }
+    if (carry)
+        fl_need(g);
+    unsigned d = 0;
+    if (in->form == FORM_RR) {
+        d = reg_in(g, in->dst, ADDR);
+        rm = R(d);
+    }
+    if (in->src == X86_IMM) {
+        if (in->form == FORM_MR)
+            lock_prefix(g);
+        if (test) {
+            as_op(a, 0, in->size, in->size == 1 ? 0xf6 : 0xf7, 0, rm, in->size == 1);
+            as_8(a, in->imm & 0xff);
+            if (in->size > 1)
+                as_8(a, in->imm >> 8 & 0xff);
+            if (in->size > 2) {
+                as_8(a, in->imm >> 16 & 0xff);
+                as_8(a, in->imm >> 24 & 0xff);
+            }
+        } else {
+            as_alu_imm(a, in->size, n, rm, (int32_t)sign_extend(in->imm, in->size == 8 ? 64 : 8u * in->size));
+        }
+    } else {
+        unsigned s = reg_in(g, in->src, S0);
+        if (in->form == FORM_MR)
+            lock_prefix(g);
+        as_alu(a, in->size, op, s, rm);
+    }
+    fl_set(g);
+    if (in->form == FORM_RR) {
+        if (store)
+            reg_out(g, in->dst, d);
+    } else if (store) {
+        gen_note(g, g->off_next);
+    }
+    return true;
+}
+
+static bool mov(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (has_high8(in))
+        return false;
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, in->size, false))
+            return false;
+        int h = host_of(in->dst);
+        unsigned d = h >= 0 ? (unsigned)h : in->size < 4 ? reg_in(g, in->dst, S0) : S0;
+        as_load(a, in->size, d, MEM(ADDR, 0));
+        reg_out(g, in->dst, d);
+        return true;
+    }
+    if (in->form == FORM_MR) {
+        if ((in->src == X86_IMM && !imm_fits(in)) || !mem_operand(g, in->size, true))
+            return false;
+        if (in->src == X86_IMM) {
+            as_op(a, 0, in->size, in->size == 1 ? 0xc6 : 0xc7, 0, MEM(ADDR, 0), in->size == 1);
+            for (unsigned i = 0; i < MIN(in->size, 4u); i++)
+                as_8(a, in->imm >> (8 * i) & 0xff);
+        } else {
+            as_store(a, in->size, MEM(ADDR, 0), reg_in(g, in->src, S0));
+        }
+        gen_note(g, g->off_next);
+        return true;
+    }
+    if (in->size < 4) {
+        unsigned d = reg_in(g, in->dst, ADDR);
+        if (in->src == X86_IMM) {
+            as_op(a, 0, in->size, in->size == 1 ? 0xc6 : 0xc7, 0, R(d), in->size == 1);
+            for (unsigned i = 0; i < in->size; i++)
+                as_8(a, in->imm >> (8 * i) & 0xff);
+        } else {
+            as_mov(a, in->size, d, reg_in(g, in->src, S0));
+        }
+        reg_out(g, in->dst, d);
+        return true;
+    }
+    int h = host_of(in->dst);
+    unsigned d = h >= 0 ? (unsigned)h : ADDR;
+    if (in->src == X86_IMM)
+        as_mov_imm(a, d, in->size == 4 ? (uint32_t)in->imm : in->imm);
+    else
+        as_mov(a, in->size, d, reg_in(g, in->src, S0));
+    reg_out(g, in->dst, d);
+    return true;
+}
+
+/* dst (of in->size) from a source of `from` bytes by opcode op. */
+static bool extend(struct gen *g, unsigned op, unsigned from)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    struct rm rm;
+
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, from, false))
+            return false;
+        rm = MEM(ADDR, 0);
+    } else {
+        if (from == 1 && (in->src & X86_HIGH8))
+            return false;
+        rm = R(reg_in(g, in->src, ADDR));
+    }
+    int h = host_of(in->dst);
+    unsigned d = h >= 0 ? (unsigned)h : in->size < 4 ? reg_in(g, in->dst, S0) : S0;
+    /* as_op looks at both operands for a byte register: only rm is one. */
+    if (from == 1 && rm.kind == RM_REG && rm.base >= 4 && rm.base < 8 && d < 8 && in->size != 8) {
+        if (in->size == 2)
+            as_8(a, 0x66);
+        as_8(a, 0x40);
+        as_8(a, op >> 8);
+        as_8(a, op & 0xff);
+        as_modrm(a, d, rm);
+    } else {
+        as_op(a, 0, in->size, op, d, rm, false);
+    }
+    reg_out(g, in->dst, d);
+    return true;
+}
+
+static bool lea(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+
+    if (in->size < 4)
+        return false;
+    if (!gen_ea(g, ADDR, false))
+        return false;
+    int h = host_of(in->dst);
+    if (h >= 0)
+        as_mov(&g->as, in->size, (unsigned)h, ADDR);
+    else {
+        if (in->size == 4)
+            as_mov(&g->as, 4, ADDR, ADDR);
+        reg_out(g, in->dst, ADDR);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------------- one operand, shifts */
+
+/* op /n on a register or memory, flags set; keeps: some flags keep their value. */
+static bool unary(struct gen *g, unsigned op, unsigned n, bool keeps, bool sets)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (has_high8(in))
+        return false;
+    if (in->form == FORM_MR) {
+        if (!mem_operand(g, in->size, true))
+            return false;
+        if (keeps)
+            fl_need(g);
+        lock_prefix(g);
+        as_op(a, 0, in->size, in->size == 1 ? op : op | 1, n, MEM(ADDR, 0), in->size == 1);
+        if (sets)
+            fl_set(g);
+        gen_note(g, g->off_next);
+        return true;
+    }
+    if (keeps)
+        fl_need(g);
+    unsigned d = reg_in(g, in->dst, S0);
+    as_op(a, 0, in->size, in->size == 1 ? op : op | 1, n, R(d), in->size == 1);
+    reg_out(g, in->dst, d);
+    if (sets)
+        fl_set(g);
+    return true;
+}
+
+static bool shift(struct gen *g, unsigned n)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    struct rm rm;
+    unsigned d = 0;
+
+    if (in->size == 1 && (in->dst & X86_HIGH8))
+        return false;
+    if (in->form == FORM_MR) {
+        if (!mem_operand(g, in->size, true))
+            return false;
+        rm = MEM(ADDR, 0);
+    } else {
+        d = reg_in(g, in->dst, ADDR);
+        rm = R(d);
+    }
+    fl_need(g); /* a count of 0 keeps them all, rotates keep most */
+    if (in->src == X86_IMM) {
+        as_op(a, 0, in->size, in->size == 1 ? 0xc0 : 0xc1, n, rm, in->size == 1);
+        as_8(a, in->imm & 0xff);
+    } else {
+        as_op(a, 0, in->size, in->size == 1 ? 0xd2 : 0xd3, n, rm, in->size == 1);
+    }
+    fl_set(g);
+    if (in->form == FORM_MR)
+        gen_note(g, g->off_next);
+    else {
+        /* A 32-bit shift by CL = 0 leaves the host's upper half as any 32-bit result: zero. */
+        reg_out(g, in->dst, d);
+    }
+    return true;
+}
+
+/* dst = op(source); prefix F3 for the counts. */
+static bool from_source(struct gen *g, unsigned prefix, unsigned op, bool reads_dst)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    struct rm rm;
+
+    if (in->size < 4)
+        return false;
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, in->size, false))
+            return false;
+        rm = MEM(ADDR, 0);
+    } else {
+        rm = R(reg_in(g, in->src, ADDR));
+    }
+    fl_need(g);
+    int h = host_of(in->dst);
+    unsigned d = h >= 0 ? (unsigned)h : reads_dst ? reg_in(g, in->dst, S0) : S0;
+    as_op(a, prefix, in->size, op, d, rm, false);
+    reg_out(g, in->dst, d);
+    fl_set(g);
+    return true;
+}
+
+static bool imul3(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    struct rm rm;
+
+    if (in->size < 4)
+        return false;
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, in->size, false))
+            return false;
+        rm = MEM(ADDR, 0);
+    } else {
+        rm = R(reg_in(g, in->src, ADDR));
+    }
+    int h = host_of(in->dst);
+    unsigned d = h >= 0 ? (unsigned)h : S0;
+    as_op(a, 0, in->size, 0x69, d, rm, false);
+    as_32(a, (uint32_t)in->imm);
+    reg_out(g, in->dst, d);
+    fl_set(g);
+    return true;
+}
+
+/* MUL, IMUL of RAX by a source: /4, /5. */
+static bool mul_wide(struct gen *g, unsigned n)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (in->size < 4)
+        return false;
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, in->size, false))
+            return false;
+        as_op(a, 0, in->size, 0xf7, n, MEM(ADDR, 0), false);
+    } else {
+        as_op(a, 0, in->size, 0xf7, n, R(reg_in(g, in->src, ADDR)), false);
+    }
+    fl_set(g);
+    return true;
+}
+
+static bool bit_test(struct gen *g, unsigned n)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (in->form != FORM_RR || in->size < 4)
+        return false;
+    fl_need(g);
+    unsigned d = reg_in(g, in->dst, ADDR);
+    if (in->src == X86_IMM) {
+        as_op(a, 0, in->size, 0x0fba, n, R(d), false);
+        as_8(a, in->imm & 0xff);
+    } else {
+        as_op(a, 0, in->size, 0x0f83 | n << 3, reg_in(g, in->src, S0), R(d), false);
+    }
+    if (n != 4)
+        reg_out(g, in->dst, d);
+    fl_set(g);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------- conditions, swaps */
+
+static bool setcc(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    unsigned op = 0x0f90 | in->cc;
+
+    if (in->form == FORM_RR) {
+        if (in->dst & X86_HIGH8)
+            return false;
+        fl_need(g);
+        unsigned d = reg_in(g, in->dst, ADDR);
+        as_op(a, 0, 1, op, 0, R(d), true);
+        reg_out(g, in->dst, d);
+        return true;
+    }
+    if (!mem_operand(g, 1, true))
+        return false;
+    fl_need(g);
+    as_op(a, 0, 1, op, 0, MEM(ADDR, 0), false);
+    gen_note(g, g->off_next);
+    return true;
+}
+
+static bool cmov(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+    struct rm rm;
+
+    if (in->size < 4)
+        return false;
+    if (in->form == FORM_RM) {
+        if (!mem_operand(g, in->size, false))
+            return false;
+        fl_need(g);
+        rm = MEM(ADDR, 0);
+    } else {
+        fl_need(g);
+        rm = R(reg_in(g, in->src, ADDR));
+    }
+    unsigned d = reg_in(g, in->dst, S0);
+    as_op(a, 0, in->size, 0x0f40 | in->cc, d, rm, false);
+    reg_out(g, in->dst, d);
+    return true;
+}
+
+static bool xchg(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (has_high8(in) || (in->form == FORM_RR && in->size < 4))
+        return false;
+    if (in->form == FORM_MR) {
+        if (!mem_operand(g, in->size, true))
+            return false;
+        unsigned s = reg_in(g, in->src, S0);
+        as_alu(a, in->size, 0x86, s, MEM(ADDR, 0));
+        reg_out(g, in->src, s);
+        gen_note(g, g->off_next);
+        return true;
+    }
+    unsigned d = reg_in(g, in->dst, ADDR), s = reg_in(g, in->src, S0);
+    as_alu(a, in->size, 0x86, s, R(d));
+    reg_out(g, in->dst, d);
+    reg_out(g, in->src, s);
+    return true;
+}
+
+static bool xadd(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (in->form != FORM_MR || has_high8(in) || !mem_operand(g, in->size, true))
+        return false;
+    unsigned s = reg_in(g, in->src, S0);
+    lock_prefix(g);
+    as_alu(a, in->size, 0x0fc0, s, MEM(ADDR, 0));
+    reg_out(g, in->src, s);
+    fl_set(g);
+    gen_note(g, g->off_next);
+    return true;
+}
+
+static bool cmpxchg(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    /* 32 bits: a success must not clear the upper half of RAX, a failure must; the host agrees
+     * with itself, so guest RAX = host RAX is right. */
+    if (in->form != FORM_MR || has_high8(in) || !mem_operand(g, in->size, true))
+        return false;
+    unsigned s = reg_in(g, in->src, S0);
+    lock_prefix(g);
+    as_alu(a, in->size, 0x0fb0, s, MEM(ADDR, 0));
+    fl_set(g);
+    gen_note(g, g->off_next);
+    return true;
+}
+
+/* -------------------------------------------------------------------------------- stack, extras */
+
+static bool push(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (in->size != 8 || in->form != FORM_RR)
+        return false;
+    as_lea(a, ADDR, H_R12, -1, 0, -8);
+    fl_save(g);
+    gen_check(g, 8, true, false);
+    if (in->src == X86_IMM) {
+        as_op(a, 0, 8, 0xc7, 0, MEM(ADDR, 0), false);
+        as_32(a, (uint32_t)in->imm);
+    } else {
+        as_store(a, 8, MEM(ADDR, 0), reg_in(g, in->src, S0));
+    }
+    as_lea(a, H_R12, H_R12, -1, 0, -8);
+    gen_note(g, g->off_next);
+    return true;
+}
+
+static bool pop(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (in->size != 8 || in->form != FORM_RR)
+        return false;
+    as_mov(a, 8, ADDR, H_R12);
+    fl_save(g);
+    gen_check(g, 8, false, false);
+    int h = host_of(in->dst);
+    unsigned d = h >= 0 ? (unsigned)h : S0;
+    if (in->dst != RSP)
+        as_lea(a, H_R12, H_R12, -1, 0, 8);
+    as_load(a, 8, d, MEM(ADDR, 0));
+    reg_out(g, in->dst, d);
+    return true;
+}
+
+static bool leave(struct gen *g)
+{
+    struct as *a = &g->as;
+
+    if (g->in->size != 8)
+        return false;
+    as_mov(a, 8, ADDR, H_RBP);
+    fl_save(g);
+    gen_check(g, 8, false, false);
+    as_lea(a, H_R12, H_RBP, -1, 0, 8);
+    as_load(a, 8, H_RBP, MEM(ADDR, 0));
+    return true;
+}
+
+static bool bswap(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    unsigned d = reg_in(g, in->dst, S0);
+
+    if (in->size < 4)
+        return false;
+    unsigned rex = (in->size == 8 ? 0x48u : 0x40u) | (d & 8 ? 1u : 0);
+    as_8(&g->as, rex);
+    as_8(&g->as, 0x0f);
+    as_8(&g->as, 0xc8 | (d & 7));
+    reg_out(g, in->dst, d);
+    return true;
+}
+
+/* CBW CWDE CDQE, CWD CDQ CQO: RAX and RDX are their namesakes. */
+static bool convert(struct gen *g, unsigned op)
+{
+    if (g->in->size == 2)
+        as_8(&g->as, 0x66);
+    if (g->in->size == 8)
+        as_8(&g->as, 0x48);
+    as_8(&g->as, op);
+    return true;
+}
+
+bool gen_integer(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+
+    if (in->flags & (IN_REP | IN_REPNE))
+        return in->op == X86_OP_nop;
+    switch (in->op) {
+    case X86_OP_add: return alu(g, 0, false);
+    case X86_OP_or: return alu(g, 1, false);
+    case X86_OP_adc: return alu(g, 2, true);
+    case X86_OP_sbb: return alu(g, 3, true);
+    case X86_OP_and: return alu(g, 4, false);
+    case X86_OP_sub: return alu(g, 5, false);
+    case X86_OP_xor: return alu(g, 6, false);
+    case X86_OP_cmp: return alu(g, 7, false);
+    case X86_OP_test: return alu(g, 8, false);
+    case X86_OP_mov: return mov(g);
+    case X86_OP_movzx8: return extend(g, 0x0fb6, 1);
+    case X86_OP_movzx16: return extend(g, 0x0fb7, 2);
+    case X86_OP_movsx8: return extend(g, 0x0fbe, 1);
+    case X86_OP_movsx16: return extend(g, 0x0fbf, 2);
+    case X86_OP_movsxd: return in->size == 8 && extend(g, 0x63, 4);
+    case X86_OP_lea: return lea(g);
+    case X86_OP_inc: return unary(g, 0xfe, 0, true, true);
+    case X86_OP_dec: return unary(g, 0xfe, 1, true, true);
+    case X86_OP_not: return unary(g, 0xf6, 2, false, false);
+    case X86_OP_neg: return unary(g, 0xf6, 3, false, true);
+    case X86_OP_rol: return shift(g, 0);
+    case X86_OP_ror: return shift(g, 1);
+    case X86_OP_rcl: return shift(g, 2);
+    case X86_OP_rcr: return shift(g, 3);
+    case X86_OP_shl: return shift(g, 4);
+    case X86_OP_shr: return shift(g, 5);
+    case X86_OP_sar: return shift(g, 7);
+    case X86_OP_imul: return from_source(g, 0, 0x0faf, true);
+    case X86_OP_imul3: return imul3(g);
+    case X86_OP_bsf: return from_source(g, 0, 0x0fbc, true);
+    case X86_OP_bsr: return from_source(g, 0, 0x0fbd, true);
+    case X86_OP_tzcnt: return from_source(g, 0xf3, 0x0fbc, false);
+    case X86_OP_lzcnt: return from_source(g, 0xf3, 0x0fbd, false);
+    case X86_OP_popcnt: return from_source(g, 0xf3, 0x0fb8, false);
+    case X86_OP_mul: return mul_wide(g, 4);
+    case X86_OP_imul1: return mul_wide(g, 5);
+    case X86_OP_bt: return bit_test(g, 4);
+    case X86_OP_bts: return bit_test(g, 5);
+    case X86_OP_btr: return bit_test(g, 6);
+    case X86_OP_btc: return bit_test(g, 7);
+    case X86_OP_setcc: return setcc(g);
+    case X86_OP_cmov: return cmov(g);
+    case X86_OP_xchg: return xchg(g);
+    case X86_OP_xadd: return xadd(g);
+    case X86_OP_cmpxchg: return cmpxchg(g);
+    case X86_OP_push: return push(g);
+    case X86_OP_pop: return pop(g);
+    case X86_OP_leave: return leave(g);
+    case X86_OP_bswap: return bswap(g);
+    case X86_OP_cbw: return convert(g, 0x98);
+    case X86_OP_cwd: return convert(g, 0x99);
+    case X86_OP_nop:
+    case X86_OP_prefetch:
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * stubs: the generated code around all blocks: entry, exits, calls into C.
+ */
+#include "full/jit/x86_x86_64/gen.h"
+
+static void spill(struct as *a)
+{
+    for (unsigned n = 0; n < 16; n++)
+        if (host_of(n) >= 0)
+            as_store(a, 8, GS(OFF_R(n)), (unsigned)host_of(n));
+}
+
+static void fill(struct as *a)
+{
+    for (unsigned n = 0; n < 16; n++)
+        if (host_of(n) >= 0)
+            as_load(a, 8, (unsigned)host_of(n), GS(OFF_R(n)));
+}
+
+static void mxcsr(struct as *a, bool load, int32_t off)
+{
+    as_op(a, 0, 4, 0x0fae, load ? 2 : 3, GS(off), false);
+}
+
+/* The guest's MXCSR is in the host's register only while native code runs. */
+static void to_c(struct as *a)
+{
+    spill(a);
+    mxcsr(a, false, OFF(s.mxcsr));
+    mxcsr(a, true, OFF_SCRATCH(JIT_HOST_MXCSR));
+}
+
+static void from_c(struct as *a)
+{
+    mxcsr(a, true, OFF(s.mxcsr));
+    fill(a);
+}
+
+static const uint8_t callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
+
+static void push(struct as *a, unsigned r)
+{
+    if (r & 8)
+        as_8(a, 0x41);
+    as_8(a, 0x50 | (r & 7));
+}
+
+static void pop(struct as *a, unsigned r)
+{
+    if (r & 8)
+        as_8(a, 0x41);
+    as_8(a, 0x58 | (r & 7));
+}
+
+/* Back to the C caller of enter(), state already in the record; EAX = result. */
+static void leave(struct as *a)
+{
+    as_alu_imm(a, 8, 0, R(H_RSP), 8);
+    for (unsigned i = ARRAY_LEN(callee_saved); i-- > 0;)
+        pop(a, callee_saved[i]);
+    as_8(a, 0xc3);
+}
+
+static void call_c(struct as *a, struct x86_cpu *c, uintptr_t fn)
+{
+    as_mov_imm(a, H_RDI, (uintptr_t)c);
+    as_mov(a, 8, H_RSI, ENTRY);
+    as_mov(a, 8, H_RDX, ADDR);
+    as_mov_imm(a, H_RAX, fn);
+    as_8(a, 0xff); /* call rax */
+    as_8(a, 0xd0);
+}
+
+/* Called by blocks with ENTRY, ADDR as arguments 2 and 3: run fn; back into the block, or, when
+ * it returns 1, out. */
+static void stub_call(struct as *a, struct x86_cpu *c, uintptr_t fn, const uint8_t *exit_spilled)
+{
+    to_c(a);
+    as_alu_imm(a, 8, 5, R(H_RSP), 8); /* keep the stack aligned */
+    call_c(a, c, fn);
+    as_alu_imm(a, 8, 0, R(H_RSP), 8);
+    as_alu(a, 4, 0x84, H_RAX, R(H_RAX)); /* test */
+    uint8_t *out = as_jump(a, 5);
+    from_c(a);
+    as_8(a, 0xc3);
+    as_patch(out, a->p);
+    as_alu_imm(a, 8, 0, R(H_RSP), 8); /* the block's return address */
+    as_jump_to(a, JMP, exit_spilled);
+}
+
+static void stub_lookup(struct as *a, const uint8_t *exit)
+{
+    as_mov(a, 8, ENTRY, ADDR);
+    as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr */
+    as_8(a, JUMP_BITS);
+    as_alu(a, 8, 0x32, ENTRY, R(ADDR)); /* xor */
+    as_alu_imm(a, 4, 4, R(ENTRY), (1 << JUMP_BITS) - 1);
+    as_op(a, 0, 8, 0xc1, 4, R(ENTRY), false); /* shl: 32 bytes each */
+    as_8(a, 5);
+    as_alu(a, 8, 0x02, ENTRY, GS(OFF_SCRATCH(JIT_JUMPS)));
+    as_alu(a, 8, 0x3a, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
+    as_jump_to(a, 5, exit);
+    as_load(a, 8, S0, GS(OFF_SCRATCH(JIT_TAG)));
+    as_alu(a, 8, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
+    as_jump_to(a, 5, exit);
+    as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false); /* jmp */
+}
+
+int jit_backend_init(struct jit_vcpu *jv, struct error *err)
+{
+    struct code_cache *cc = &jv->code;
+    struct as as = {.p = cc->rw, .limit = cc->rw + cc->size}, *a = &as;
+    const uint8_t *exit_spilled, *exit;
+
+    _Static_assert(sizeof(struct jump) == 32, "the look-up stub shifts by 5");
+    _Static_assert(sizeof(struct x86_tlbe) == 64, "the TLB check shifts by 12 - 6");
+    jv->cpu->scratch[JIT_HOST_MXCSR] = 0x1f80;
+    jv->cpu->scratch[JIT_JUMPS] = (uintptr_t)jv->jumps;
+
+    jv->enter = (unsigned (*)(const void *))(uintptr_t)(a->p + cc->to_rx);
+    for (unsigned i = 0; i < ARRAY_LEN(callee_saved); i++)
+        push(a, callee_saved[i]);
+    as_alu_imm(a, 8, 5, R(H_RSP), 8);
+    as_mov(a, 8, ENTRY, H_RDI);
+    from_c(a);
+    as_op(a, 0, 4, 0xff, 4, R(ENTRY), false); /* jmp */
+
+    exit = a->p;
+    as_alu(a, 4, 0x32, ENTRY, R(ENTRY)); /* JIT_LINK = 0: nothing to link */
+    const uint8_t *exit_link = a->p;
+    as_store(a, 8, GS(OFF_SCRATCH(JIT_LINK)), ENTRY);
+    to_c(a);
+    as_mov_imm(a, H_RAX, JIT_EXIT);
+    leave(a);
+    exit_spilled = a->p;
+    as_alu(a, 4, 0x32, ENTRY, R(ENTRY));
+    as_store(a, 8, GS(OFF_SCRATCH(JIT_LINK)), ENTRY);
+    as_mov_imm(a, H_RAX, JIT_EXIT);
+    leave(a);
+
+    const uint8_t *helper = a->p;
+    stub_call(a, jv->cpu, (uintptr_t)jit_helper, exit_spilled);
+    const uint8_t *helper_last = a->p;
+    to_c(a);
+    call_c(a, jv->cpu, (uintptr_t)jit_helper_last);
+    as_jump_to(a, JMP, exit_spilled);
+    const uint8_t *note = a->p;
+    stub_call(a, jv->cpu, (uintptr_t)jit_note, exit_spilled);
+    const uint8_t *lookup = a->p;
+    stub_lookup(a, exit);
+
+    jv->exit = exit + cc->to_rx;
+    jv->exit_link = exit_link + cc->to_rx;
+    jv->exit_spilled = exit_spilled + cc->to_rx;
+    jv->helper = helper + cc->to_rx;
+    jv->helper_last = helper_last + cc->to_rx;
+    jv->note = note + cc->to_rx;
+    jv->lookup = lookup + cc->to_rx;
+    cc->used = cc->base_used = ALIGN_UP((size_t)(a->p - cc->rw), (size_t)64);
+    if (a->full)
+        return fail(err, ENOMEM, "jit: code cache too small");
+    return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "full/run.h"
+
+#include "arch/x86/arch.h"
+#include "arch/x86/exc.h"
+#include "arch/x86/flags.h"
+#include "arch/x86/intr.h"
+#include "arch/x86/tlb.h"
+#include "base/trace.h"
+#include "core/machine.h"
+
+enum stop_reason run_boundary(struct vcpu *v, struct x86_cpu *c)
+{
+    uint32_t req = vcpu_requests(v);
+
+    if (req & (REQ_STOP | REQ_EXCL | REQ_RESET))
+        return STOP_KICK;
+    if (req & REQ_FLUSH)
+        vcpu_request_done(v, REQ_FLUSH);
+    switch (x86_poll_events(c)) {
+    case EVENT_WAIT:
+        return vcpu_requests(v) ? STOP_KICK : STOP_HALT;
+    case EVENT_SHUTDOWN:
+        return STOP_CRASH;
+    case EVENT_NONE:
+    case EVENT_DELIVERED:
+        break;
+    }
+    return RUN_ON;
+}
+
+static void check_code_limit(struct x86_cpu *c, struct block *b)
+{
+    uint64_t ip = c->s.r[X86_RIP];
+    uint32_t limit = c->s.seg[SEG_CS].limit;
+
+    if (likely(limit == UINT32_MAX))
+        return;
+    if (ip > limit)
+        x86_gp0(c);
+    /* Stop short of an instruction that passes the limit; alone, it faults. */
+    uint64_t end = ip;
+    for (unsigned i = 0; i < b->n; i++) {
+        end += b->insns[i].len;
+        if (end - 1 > limit) {
+            if (i == 0)
+                x86_gp0(c);
+            c->end = &b->insns[i];
+            return;
+        }
+    }
+}
+
+uint64_t run_block(struct x86_cpu *c, struct block *b, uint64_t most)
+{
+    const struct x86_insn *in = b->insns;
+
+    c->cur = NULL;
+    c->first = in;
+    c->end = in + MIN((uint64_t)b->n, most);
+    if (unlikely(!(c->mode & MODE_CODE64)))
+        check_code_limit(c, b);
+    do {
+        c->cur = in;
+        c->s.r[X86_RIP] += in->len;
+        in->fn(c, in);
+        in++;
+    } while (in < c->end);
+    c->s.r[X86_RIP] &= c->ip_mask;
+    c->cur = NULL;
+    uint64_t done = (uint64_t)(in - b->insns);
+    c->icount += done;
+    return done;
+}
+
+void run_spend(struct vcpu *v, uint64_t n)
+{
+    struct machine *m = v->machine;
+
+    v->budget -= MIN(n, v->budget);
+    if (m->deterministic)
+        clock_advance(&m->clock, n);
+}
+
+enum stop_reason run_fault(struct vcpu *v, struct x86_cpu *c)
+{
+    if (c->cur) {
+        uint64_t done = (uint64_t)(c->cur - c->first);
+        c->icount += done;
+        if (v->budget != UINT64_MAX)
+            run_spend(v, done);
+    }
+    if (x86_deliver(c) < 0) {
+        TRACE(triple_fault, "vcpu=%u", v->index);
+        return STOP_CRASH;
+    }
+    if (v->budget != UINT64_MAX)
+        run_spend(v, 1);
+    return RUN_ON;
+}
+
+void run_get(struct vcpu *v, unsigned groups)
+{
+    (void)groups;
+    x86_flags_sync(x86_cpu_of(v));
+}
+
+void run_put(struct vcpu *v)
+{
+    struct x86_cpu *c = x86_cpu_of(v);
+
+    x86_set_rflags(c, c->s.rflags);
+    x86_derive(c);
+    vcpu_request(v, REQ_INTR);
+}
