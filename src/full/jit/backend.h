@@ -46,7 +46,6 @@ struct jit_vcpu {
     unsigned (*enter)(const void *code);
     const uint8_t *exit, *exit_link, *lookup, *helper, *helper_last, *note, *exit_spilled;
     uint64_t n_translated, n_enter, n_interp, n_faults, n_polls, n_flush, n_links, n_helper;
-    bool gs_set;
     /* Bounded and deterministic runs: blocks are never linked, one is entered at a time, and how
      * far it got is known to the instruction. */
     bool single;

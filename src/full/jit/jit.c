@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "full/jit/jit.h"
+#include "full/jit.h"
 
 #include <asm/prctl.h>
 #include <sys/mman.h>
@@ -276,13 +276,15 @@ static enum stop_reason jit_run(struct vcpu *v)
     struct x86_cpu *c = x86_cpu_of(v);
     struct jit_vcpu *jv = c->engine;
 
-    if (!jv->gs_set) {
-        /* This thread's GS base is the CPU record from now on; the C library uses FS. */
+    static __thread const struct x86_cpu *gs_base;
+
+    if (gs_base != c) {
+        /* This thread's GS base is the CPU record while it runs this vCPU; the C library has FS. */
         if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)(uintptr_t)c)) {
             fail_errno(&v->error, errno, "jit: arch_prctl");
             return STOP_FAIL;
         }
-        jv->gs_set = true;
+        gs_base = c;
     }
     if (setjmp(c->unwind)) {
         jv->n_faults++;

@@ -8,8 +8,8 @@
  * Code outside 64-bit mode, single-stepping, shadows and bounded runs stay with the interpreter's
  * functions altogether.
  */
-#ifndef QUAD_FULL_JIT_JIT_H
-#define QUAD_FULL_JIT_JIT_H
+#ifndef QUAD_FULL_JIT_H
+#define QUAD_FULL_JIT_H
 
 #include "core/engine.h"
 
