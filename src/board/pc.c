@@ -28,6 +28,9 @@
 #include "dev/hpet.h"
 #include "dev/i8042.h"
 #include "dev/ioapic_82093aa.h"
+#include "dev/pci/ich9_lpc.h"
+#include "dev/pci/pci.h"
+#include "dev/pci/q35_host.h"
 #include "dev/pic_i8259.h"
 #include "dev/pit_i8254.h"
 #include "dev/post_port.h"
@@ -51,11 +54,17 @@
 
 enum { A20_PORT92, A20_KBD };
 
+/* Where PIRQA..H go in the 8259s. */
+static const uint8_t pirq_irq[PCI_PIRQS] = {10, 10, 11, 11, 10, 10, 11, 11};
+
 struct pc {
     struct board board;
     struct board_config config;
     struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg;
     struct dev *serial[BOARD_SERIALS];
+    struct dev *host, *lpc;
+    struct irq_or pic_in[16];   /* source 0 the ISA device, 1 the LPC bridge's PIRQs */
+    struct irq_or ioapic_in[8]; /* inputs 16..23; source 0 the PIRQ, 1 the HPET */
     struct irq_fanout isa[16];
     struct irq isa_line[16];
     uint32_t a20; /* atomic: bit per source that enables it */
@@ -124,10 +133,13 @@ static void wire_isa(struct pc *pc)
         struct irq_fanout *f = &pc->isa[n];
         if (n == 2)
             continue; /* the cascade */
-        f->out[f->n++] = pic_i8259_input(pc->pic, n);
+        pc->pic_in[n].out = pic_i8259_input(pc->pic, n);
+        f->out[f->n++] = irq_or_line(&pc->pic_in[n], 0);
         f->out[f->n++] = ioapic_82093aa_input(pc->ioapic, n ? n : 2);
         pc->isa_line[n] = irq_fanout_line(f);
     }
+    for (unsigned n = 0; n < ARRAY_LEN(pc->ioapic_in); n++)
+        pc->ioapic_in[n].out = ioapic_82093aa_input(pc->ioapic, 16 + n);
 }
 
 /* ----------------------------------------------------------------------------------- devices */
@@ -165,7 +177,7 @@ static int add_timers(struct pc *pc, struct error *err)
     dev_wire(pc->hpet, HPET_LINE_IRQ0, pc->isa_line[0]);
     dev_wire(pc->hpet, HPET_LINE_IRQ8, pc->isa_line[8]);
     for (unsigned pin = 20; pin < 24; pin++)
-        dev_wire(pc->hpet, HPET_LINE_PIN0 + pin, ioapic_82093aa_input(pc->ioapic, pin));
+        dev_wire(pc->hpet, HPET_LINE_PIN0 + pin, irq_or_line(&pc->ioapic_in[pin - 16], 1));
     dev_map(pc->pit, PIT_I8254_WIN_COUNTERS, &m->ports, 0x40);
     dev_map(pc->pit, PIT_I8254_WIN_PORT61, &m->ports, 0x61);
     dev_wire(pc->pit, PIT_I8254_LINE_OUT0, hpet_input(pc->hpet, 0));
@@ -184,13 +196,39 @@ static int add_power(struct pc *pc, struct error *err)
         dev_create(&reset_control_type, "reset", m, &pc->reset, err))
         return -err->code;
     acpi_pm_ich9_configure(pc->pm, true);
-    dev_map(pc->pm, ACPI_PM_ICH9_WIN_PM, &m->ports, PM_BASE);
     dev_map(pc->pm, ACPI_PM_ICH9_WIN_APM, &m->ports, APM_PORT);
     dev_wire(pc->pm, ACPI_PM_ICH9_LINE_SCI, pc->isa_line[SCI_IRQ]);
     dev_map(pc->reset, RESET_CONTROL_WIN_CF9, &m->ports, 0xcf9);
     dev_map(pc->reset, RESET_CONTROL_WIN_PORT92, &m->ports, 0x92);
     dev_wire(pc->reset, RESET_CONTROL_LINE_A20, (struct irq){a20_set, pc, A20_PORT92});
     return 0;
+}
+
+/* Bus 0 with the host bridge and the LPC bridge, which also places the ACPI registers. */
+static int add_pci(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    struct ich9_lpc_config lpc = {
+        .pm = &pc->pm->windows[ACPI_PM_ICH9_WIN_PM],
+        .pmbase = PM_BASE,
+    };
+
+    memcpy(lpc.pirq_route, pirq_irq, sizeof(lpc.pirq_route));
+    if (dev_create(&q35_host_type, "pci", m, &pc->host, err) ||
+        dev_create(&ich9_lpc_type, "lpc", m, &pc->lpc, err))
+        return -err->code;
+    q35_host_configure(pc->host, PC_ECAM_BASE | 1);
+    dev_map(pc->host, Q35_HOST_WIN_CONFIG, &m->ports, 0xcf8);
+    struct pci_bus *bus = q35_host_bus(pc->host);
+    ich9_lpc_configure(pc->lpc, &lpc);
+    for (unsigned n = 0; n < PCI_PIRQS; n++) {
+        pci_bus_wire(bus, n, ich9_lpc_pirq(pc->lpc, n));
+        dev_wire(pc->lpc, ICH9_LPC_LINE_GSI16 + n, irq_or_line(&pc->ioapic_in[n], 0));
+    }
+    for (unsigned n = 3; n < 16; n++)
+        if (n != 8 && n != 13)
+            dev_wire(pc->lpc, ICH9_LPC_LINE_ISA0 + n, irq_or_line(&pc->pic_in[n], 1));
+    return pci_add(bus, pc->lpc, PCI_DEVFN(31, 0), err);
 }
 
 static int add_keyboard(struct pc *pc, struct error *err)
@@ -280,20 +318,12 @@ static int add_serials(struct pc *pc, struct error *err)
 
 /* ------------------------------------------------------------------------------------ tables */
 
-static unsigned pirq_of(uint8_t devfn, unsigned pin)
-{
-    unsigned slot = devfn >> 3;
-
-    /* Slots 25..31 PIRQA..D by pin, the others PIRQE..H swizzled by slot. */
-    return slot >= 25 ? (pin - 1) & 3 : 4 + ((slot + pin - 1) & 3);
-}
-
 static int put_acpi(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->board.machine;
     const struct memmap *map = &pc->board.map;
     uint64_t pci64 = ALIGN_UP(PC_HIGH_RAM_BASE + (map->ram - map->low_top), PCI64_SIZE);
-    const struct acpi_config c = {
+    struct acpi_config c = {
         .cpus = m->nvcpus,
         .pm_base = PM_BASE,
         .smi_cmd = APM_PORT,
@@ -313,15 +343,16 @@ static int put_acpi(struct pc *pc, struct error *err)
         .pci64_start = pci64,
         .pci64_end = pci64 + PCI64_SIZE,
         .serials = BOARD_SERIALS,
-        .pirq_irq = {10, 10, 11, 11, 10, 10, 11, 11},
-        .pirq_of = pirq_of,
+        .ecam = PC_ECAM_BASE,
+        .pirq_of = pci_pirq_of,
     };
     const struct acpi_place place = {.tables = ACPI_TABLES, .facs = ACPI_FACS};
     auto_free uint8_t *buf = xcalloc(1, ACPI_ROOM);
     uint8_t facs[ACPI_FACS_SIZE];
     size_t used;
-    int rc = acpi_build(&c, &place, buf, ACPI_ROOM, &used, facs, err);
 
+    memcpy(c.pirq_irq, pirq_irq, sizeof(c.pirq_irq));
+    int rc = acpi_build(&c, &place, buf, ACPI_ROOM, &used, facs, err);
     if (rc)
         return rc;
     mem_load(&m->mem, ACPI_TABLES, buf, used);
@@ -416,6 +447,8 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
         rc = add_timers(pc, err);
     if (!rc)
         rc = add_power(pc, err);
+    if (!rc)
+        rc = add_pci(pc, err);
     if (!rc)
         rc = add_keyboard(pc, err);
     if (!rc)
