@@ -15,7 +15,7 @@
                                                                                                 \
         for (unsigned i = 0; i < in->size * 8u / bits; i++)                                     \
             if (mask->f[i] >> (bits - 1))                                                       \
-                r.f[i] = x86_ld##bits(c, in->seg, simd_part(c, ea, i * (bits / 8)));            \
+                r.f[i] = x86_ld##bits(c, in->seg, simd_part(in, ea, i * (bits / 8)));            \
         vec_dst(c, in, &r, 32);                                                                 \
     }                                                                                           \
     static void name##_store(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)         \
@@ -24,10 +24,10 @@
                                                                                                 \
         for (unsigned i = 0; i < in->size * 8u / bits; i++)                                     \
             if (mask->f[i] >> (bits - 1))                                                       \
-                x86_probe_w(c, in->seg, simd_part(c, ea, i * (bits / 8)), bits / 8);            \
+                x86_probe_w(c, in->seg, simd_part(in, ea, i * (bits / 8)), bits / 8);            \
         for (unsigned i = 0; i < in->size * 8u / bits; i++)                                     \
             if (mask->f[i] >> (bits - 1))                                                       \
-                x86_st##bits(c, in->seg, simd_part(c, ea, i * (bits / 8)), v->f[i]);            \
+                x86_st##bits(c, in->seg, simd_part(in, ea, i * (bits / 8)), v->f[i]);            \
     }                                                                                           \
     void sem_##name(struct x86_cpu *c, const struct x86_insn *in)                               \
     {                                                                                           \

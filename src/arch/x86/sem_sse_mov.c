@@ -322,7 +322,7 @@ static void masked_store(struct x86_cpu *c, const struct x86_insn *in, const uin
     x86_probe_w(c, in->seg, ea, n);
     for (unsigned i = 0; i < n; i++)
         if (mask[i] & 0x80)
-            x86_st8(c, in->seg, simd_part(c, ea, i), v[i]);
+            x86_st8(c, in->seg, simd_part(in, ea, i), v[i]);
 }
 
 void sem_maskmovdqu(struct x86_cpu *c, const struct x86_insn *in)

@@ -83,12 +83,12 @@ static void store_x87(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 
     x87_save_area(c, area, wide_pointers(c, in));
     x86_st_bytes(c, in->seg, ea, area, AREA_MXCSR);
-    x86_st_bytes(c, in->seg, simd_part(c, ea, AREA_ST), area + AREA_ST, AREA_XMM - AREA_ST);
+    x86_st_bytes(c, in->seg, simd_part(in, ea, AREA_ST), area + AREA_ST, AREA_XMM - AREA_ST);
 }
 
 static void store_mxcsr(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
-    x86_st64(c, in->seg, simd_part(c, ea, AREA_MXCSR), c->s.mxcsr | (uint64_t)MXCSR_MASK << 32);
+    x86_st64(c, in->seg, simd_part(in, ea, AREA_MXCSR), c->s.mxcsr | (uint64_t)MXCSR_MASK << 32);
 }
 
 /* Half 0: XMM registers; half 1: the upper halves. */
@@ -138,12 +138,12 @@ void sem_fxsave(struct x86_cpu *c, const struct x86_insn *in)
 {
     uint64_t ea = fx_begin(c, in);
 
-    x86_probe_w(c, in->seg, simd_part(c, ea, 511), 1); /* the processor's order: CR2 tells */
+    x86_probe_w(c, in->seg, simd_part(in, ea, 511), 1); /* the processor's order: CR2 tells */
     x86_probe_w(c, in->seg, ea, 512);
     store_x87(c, in, ea);
     store_mxcsr(c, in, ea);
     if (fx_has_xmm(c))
-        store_halves(c, in, simd_part(c, ea, AREA_XMM), 0);
+        store_halves(c, in, simd_part(in, ea, AREA_XMM), 0);
 }
 
 void sem_fxrstor(struct x86_cpu *c, const struct x86_insn *in)
@@ -151,7 +151,7 @@ void sem_fxrstor(struct x86_cpu *c, const struct x86_insn *in)
     uint64_t ea = fx_begin(c, in);
     uint8_t area[512];
 
-    (void)x86_ld8(c, in->seg, simd_part(c, ea, 511));
+    (void)x86_ld8(c, in->seg, simd_part(in, ea, 511));
     x86_ld_bytes(c, in->seg, ea, area, sizeof(area));
     if (ld_le32(area + AREA_MXCSR) & ~MXCSR_MASK)
         x86_gp0(c);
@@ -184,9 +184,9 @@ static void store_components(struct x86_cpu *c, const struct x86_insn *in, uint6
     if (components & XC_X87)
         store_x87(c, in, ea);
     if (components & XC_SSE)
-        store_halves(c, in, simd_part(c, ea, AREA_XMM), 0);
+        store_halves(c, in, simd_part(in, ea, AREA_XMM), 0);
     if (components & XC_AVX)
-        store_halves(c, in, simd_part(c, ea, AREA_AVX), 1);
+        store_halves(c, in, simd_part(in, ea, AREA_AVX), 1);
 }
 
 static void check_area(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea, uint64_t rfbm)
@@ -201,11 +201,11 @@ static void save_standard(struct x86_cpu *c, const struct x86_insn *in, bool opt
     uint64_t used = in_use(c) & rfbm, old;
 
     check_area(c, in, ea, rfbm);
-    old = x86_ld64(c, in->seg, simd_part(c, ea, AREA_HEADER));
+    old = x86_ld64(c, in->seg, simd_part(in, ea, AREA_HEADER));
     store_components(c, in, ea, optimised ? used : rfbm);
     if (rfbm & (XC_SSE | XC_AVX))
         store_mxcsr(c, in, ea);
-    x86_st64(c, in->seg, simd_part(c, ea, AREA_HEADER), (old & ~rfbm) | used);
+    x86_st64(c, in->seg, simd_part(in, ea, AREA_HEADER), (old & ~rfbm) | used);
 }
 
 void sem_xsave(struct x86_cpu *c, const struct x86_insn *in)
@@ -232,8 +232,8 @@ static void save_compacted(struct x86_cpu *c, const struct x86_insn *in, uint64_
     store_components(c, in, ea, used);
     if (used & XC_SSE)
         store_mxcsr(c, in, ea);
-    x86_st64(c, in->seg, simd_part(c, ea, AREA_HEADER), used);
-    x86_st64(c, in->seg, simd_part(c, ea, AREA_HEADER + 8), rfbm | XCOMP_COMPACTED);
+    x86_st64(c, in->seg, simd_part(in, ea, AREA_HEADER), used);
+    x86_st64(c, in->seg, simd_part(in, ea, AREA_HEADER + 8), rfbm | XCOMP_COMPACTED);
 }
 
 void sem_xsavec(struct x86_cpu *c, const struct x86_insn *in)
@@ -286,7 +286,7 @@ static void restore(struct x86_cpu *c, const struct x86_insn *in, uint64_t enabl
     if (load_mxcsr && (ld_le32(area + AREA_MXCSR) & ~MXCSR_MASK))
         x86_gp0(c);
     if (load & XC_AVX)
-        x86_ld_bytes(c, in->seg, simd_part(c, ea, AREA_AVX), area + AREA_AVX,
+        x86_ld_bytes(c, in->seg, simd_part(in, ea, AREA_AVX), area + AREA_AVX,
                      vector_count(c) * 16);
 
     if (load & XC_X87)

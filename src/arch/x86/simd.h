@@ -65,10 +65,10 @@ static inline bool simd_w64(const struct x86_cpu *c, const struct x86_insn *in)
     return (in->flags & IN_W) && (c->mode & MODE_CODE64);
 }
 
-/* A part of a memory operand, n bytes into it: addresses wrap outside 64-bit code. */
-static inline uint64_t simd_part(const struct x86_cpu *c, uint64_t ea, uint64_t n)
+/* A part of a memory operand, n bytes into it: it wraps with the address size. */
+static inline uint64_t simd_part(const struct x86_insn *in, uint64_t ea, uint64_t n)
 {
-    return likely(c->mode & MODE_CODE64) ? ea + n : (uint32_t)(ea + n);
+    return likely(in->asize == 8) ? ea + n : (uint32_t)(ea + n);
 }
 
 /* Operands aligned to n bytes: #GP(0) otherwise. */
