@@ -7,8 +7,10 @@
  * take, as an ISA or PCI bridge would. Unclaimed reads give all ones and are counted. The bus
  * takes the device's lock around each call.
  *
- * Look-ups are lock-free on a snapshot; adding and moving windows takes the bus lock and may be
- * done by a device from inside its own write callback (BARs).
+ * Look-ups take no lock (they read again when a change ran into them); adding and moving windows
+ * takes the bus lock and may be done by a device from inside its own write callback (BARs). A guest
+ * may move windows for ever: that allocates nothing. A device may see an access that was on its way
+ * to the window's old place, but never an offset outside of the window.
  */
 #ifndef QUAD_CORE_BUS_H
 #define QUAD_CORE_BUS_H
@@ -35,13 +37,13 @@ struct window {
     struct bus *bus; /* while on a bus */
 };
 
-struct bus_map; /* one immutable snapshot */
+struct bus_map; /* the windows in the order of look-up */
 
 struct bus {
     const char *name;
     struct bus_map *map; /* atomic */
     pthread_mutex_t lock; /* guards changes */
-    struct bus_map *old;  /* retired snapshots, freed with the bus */
+    struct bus_map *old;  /* outgrown maps, freed with the bus */
     uint64_t unclaimed_reads, unclaimed_writes;
 };
 
