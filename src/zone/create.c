@@ -27,22 +27,9 @@
 #include "zone/sys.h"
 #include "zone/tty.h"
 
-/* inode of the first user namespace [include/linux/proc_ns.h PROC_USER_INIT_INO] */
-#define FIRST_USERNS "user:[4026531837]"
-
 bool runtime_is_rootless(const struct runtime_opts *rt)
 {
-    char link[64];
-
-    if (rt->rootless >= 0)
-        return rt->rootless;
-    if (geteuid() != 0)
-        return true;
-    ssize_t n = readlink("/proc/self/ns/user", link, sizeof(link) - 1);
-    if (n < 0)
-        return false;
-    link[n] = 0;
-    return strcmp(link, FIRST_USERNS) != 0;
+    return rt->rootless >= 0 ? rt->rootless : is_unprivileged();
 }
 
 int runtime_root(const struct runtime_opts *rt, struct error *err)

@@ -28,11 +28,27 @@ int id_check(const char *id, struct error *err)
     return 0;
 }
 
+/* inode of the first user namespace [include/linux/proc_ns.h PROC_USER_INIT_INO] */
+#define FIRST_USERNS "user:[4026531837]"
+
+bool is_unprivileged(void)
+{
+    static int known = -1;
+    char link[64];
+
+    if (known >= 0)
+        return known;
+    ssize_t n = readlink("/proc/self/ns/user", link, sizeof(link) - 1);
+    link[n > 0 ? n : 0] = 0;
+    known = geteuid() != 0 || (n > 0 && strcmp(link, FIRST_USERNS) != 0);
+    return known;
+}
+
 char *state_root_default(void)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
 
-    if (geteuid() == 0 && !(run && getenv("_CONTAINERS_USERNS_CONFIGURED")))
+    if (!is_unprivileged())
         return xstrdup("/run/quad-oci");
     if (run && *run == '/')
         return xasprintf("%s/quad-oci", run);

@@ -31,6 +31,9 @@ struct container {
 /* Letters, digits, '_', '+', '-', '.'; not "." or "..": S21. */
 [[nodiscard]] int id_check(const char *id, struct error *err);
 
+/* Not root, or root of a user namespace only. */
+bool is_unprivileged(void);
+
 /* The runtime's root directory (made where missing); a descriptor. */
 [[nodiscard]] int state_root(const char *path, struct error *err);
 /* The default for this user. Heap. */
