@@ -41,6 +41,15 @@ static int wait_go(struct init *in, struct error *err)
     return n == 1 ? 0 : fail(err, EPIPE, "the runtime is gone");
 }
 
+/* The first byte says that the runtime has saved our pid; take it before any other answer. */
+static int take_go(struct init *in, struct error *err)
+{
+    if (in->early_go)
+        return 0;
+    in->early_go = true;
+    return wait_go(in, err);
+}
+
 int close_on_exec_from(unsigned first)
 {
     if (close_range(first, UINT32_MAX, CLOSE_RANGE_CLOEXEC) == 0)
@@ -220,7 +229,10 @@ static int load_notifying_filter(struct init *in, struct error *err)
     struct sock_fprog prog = {.len = (unsigned short)in->seccomp.count,
                               .filter = in->seccomp.insn};
     int fd = fcntl(in->sync, F_DUPFD_CLOEXEC, 3);
+    int rc = take_go(in, err);
 
+    if (rc)
+        return rc;
     /* after the filter is in force, every call may wait for the supervisor; so the number that
      * the listener will get is said before */
     close(fd);
@@ -310,7 +322,7 @@ static int become_program(struct init *in, struct error *err)
         if (in->seccomp.notify && (rc = load_notifying_filter(in, err)))
             return rc;
         tell(in->sync, SYNC_READY, 0, NULL);
-        if ((!in->early_go && (rc = wait_go(in, err))) || (rc = wait_start(in, &conn, err)))
+        if ((rc = take_go(in, err)) || (rc = wait_start(in, &conn, err)))
             return rc;
         if (conn >= 0) {
             l.wait_fd = -1;
@@ -336,7 +348,7 @@ static int become_program(struct init *in, struct error *err)
         if (in->seccomp.notify && (rc = load_notifying_filter(in, err)))
             return rc;
         tell(in->sync, SYNC_READY, 0, NULL);
-        if (!in->early_go && (rc = wait_go(in, err)))
+        if ((rc = take_go(in, err)))
             return rc;
     }
     rc = launch_enter(image, &l);
@@ -365,6 +377,8 @@ static int make_container(struct init *in, struct error *err)
             return fail_errno(err, errno, "%s", in->rootfs.path);
     }
     if (s->hooks[HOOK_PRESTART].count || s->hooks[HOOK_CREATE_RUNTIME].count) {
+        if ((rc = take_go(in, err)))
+            return rc;
         tell(in->sync, SYNC_HOOKS, 0, NULL);
         if ((rc = wait_go(in, err)))
             return rc;

@@ -134,11 +134,13 @@ STUB_FN void stub_main(struct stub_data *d)
     int report = d->report_fd;
     long rc;
 
-    /* they had to pass the exec of this image, and must not pass the next */
-    if (report >= 0)
-        SYS(SYS_fcntl, report, F_SETFD, FD_CLOEXEC);
-    if (d->wait_fd >= 0)
-        SYS(SYS_fcntl, d->wait_fd, F_SETFD, FD_CLOEXEC);
+    /* They had to pass the exec of this image, and must not pass the next. Where they are closed
+     * already, this image was run a second time: as the program "/proc/self/exe", or by a script
+     * that names it as its interpreter. That ends here. */
+    if (report >= 0 && SYS(SYS_fcntl, report, F_SETFD, FD_CLOEXEC) < 0)
+        die(-1, 0, 0);
+    if (d->wait_fd >= 0 && SYS(SYS_fcntl, d->wait_fd, F_SETFD, FD_CLOEXEC) < 0)
+        die(-1, 0, 0);
     if (d->proc_fd >= 0)
         SYS(SYS_fcntl, d->proc_fd, F_SETFD, FD_CLOEXEC);
 

@@ -262,6 +262,9 @@ int process_identity(const struct spec_process *p, bool keep_admin, bool setgrou
     for (unsigned cap = 0; cap < 64 && ambient >> cap; cap++)
         if (ambient >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
             return fail_errno(err, errno, "ambient capability %u", cap);
+    /* what is left of them once the launch stage executes: it can only lower */
+    id->permitted &= p->uid ? ambient & ~extra : c->bounding | id->inheritable;
+    id->effective &= id->permitted;
     return 0;
 }
 

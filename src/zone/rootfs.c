@@ -461,6 +461,9 @@ int rootfs_prepare(struct rootfs *r, struct error *err)
 
 int rootfs_enter(struct rootfs *r, struct error *err)
 {
+    bool shared = r->spec->rootfs_propagation && !r->no_pivot;
+    auto_close int old = shared ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
     if (fchdir(r->root) < 0)
         return fail_errno(err, errno, "enter the root");
     if (r->no_pivot) {
@@ -473,8 +476,9 @@ int rootfs_enter(struct rootfs *r, struct error *err)
         if (sys_pivot_root(".", ".") < 0)
             return fail_errno(err, errno, "pivot_root");
         /* what is unmounted here must not be unmounted at the host's shared mounts */
-        if (r->spec->rootfs_propagation)
-            mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL);
+        if (shared &&
+            (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0))
+            return fail_errno(err, errno, "old root");
         if (umount2(".", MNT_DETACH) < 0)
             return fail_errno(err, errno, "leave the old root");
     }
