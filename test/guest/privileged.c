@@ -409,6 +409,14 @@ static void modrm_any(struct guest *g, unsigned reg)
         code(g, 0xc0 | reg << 3 | rnd(g, 8), 1);
 }
 
+static void load_eax(struct guest *g, uint64_t v)
+{
+    if (g->mode <= PROT16)
+        code(g, 0x66, 1);
+    code(g, 0xb8, 1);
+    code(g, v, 4);
+}
+
 static void one_insn(struct guest *g)
 {
     static const uint8_t plain[] = {0xcc, 0xce, 0xfa, 0xfb, 0x9c, 0x9d, 0x06, 0x07, 0x16, 0x17,
@@ -416,7 +424,7 @@ static void one_insn(struct guest *g)
                                     0xee, 0x6c, 0x6e, 0xa4, 0xa5, 0xaa, 0xac, 0xa6, 0xf1, 0xc3};
     static const uint8_t plain0f[] = {0x05, 0x06, 0x07, 0x34, 0x35, 0xa0, 0xa1, 0xa8, 0xa9, 0x0b,
                                       0x30 /* replaced below */};
-    unsigned k = (unsigned)rnd(g, 23);
+    unsigned k = (unsigned)rnd(g, 29);
 
     switch (k) {
     case 0:
@@ -541,6 +549,44 @@ static void one_insn(struct guest *g)
         case 3: prefixes(g), code(g, 0x62, 1), modrm_mem(g, (unsigned)rnd(g, 8)); break;
         default: prefixes(g), code(g, rnd(g, 2) ? 0xff : 0x8f, 1), modrm_mem(g, g->mem[CODE + g->code_len - 1] == 0xff ? 6 : 0); break;
         }
+        break;
+    case 22:
+    case 23: /* to another task */
+        if (g->mode <= VM86 || g->mode == LONG64) {
+            code(g, 0xcd, 1);
+            code(g, 0x20 + rnd(g, 224), 1);
+        } else {
+            static const uint8_t to[] = {S_TSS_B, S_TSS_C, S_TASK_GATE, S_TSS_A};
+            code(g, rnd(g, 2) ? 0xea : 0x9a, 1);
+            code(g, 0, g->mode > PROT16 ? 4 : 2);
+            code(g, to[rnd(g, 4)] * 8, 2);
+        }
+        break;
+    case 24: { /* control registers */
+        static const unsigned bits[] = {0, 1, 2, 3, 5, 16, 18, 29, 30, 31, 31, 31};
+        uint64_t v = g->s.cr0 ^ UINT64_C(1) << bits[rnd(g, sizeof(bits) / sizeof(bits[0]))];
+        load_eax(g, v);
+        code(g, 0xc0220f, 3);
+        break;
+    }
+    case 25: /* debug registers: a breakpoint near */
+        load_eax(g, rnd(g, 2) ? DATA + rnd(g, 0x6000) : CODE + g->code_len + rnd(g, 48));
+        code(g, 0xc0230f, 3);
+        load_eax(g, 1 | rnd(g, 4) << 16 | rnd(g, 4) << 18 | (rnd(g, 8) == 0) << 13);
+        code(g, 0xf8230f, 3);
+        break;
+    case 26: /* and back, LMSW, LGDT, LIDT, INVLPG */
+        if (rnd(g, 2)) {
+            code(g, 0x0f | (0x20 + rnd(g, 2)) << 8, 2);
+            code(g, 0xc0 | rnd(g, 64), 1);
+        } else {
+            code(g, 0x010f, 2);
+            modrm_any(g, rnd(g, 2) ? 6 : 7);
+        }
+        break;
+    case 27: /* the stack's edge, an odd stack */
+        load_eax(g, g->s.r[RSP] - rnd(g, 0x20) * 0x100 - rnd(g, 16));
+        code(g, 0xc489, 2);
         break;
     case 21: /* anything */
         for (unsigned n = 1 + (unsigned)rnd(g, 8); n; n--)
@@ -673,6 +719,7 @@ static void build(struct guest *g, uint64_t seed)
     build_segments(g);
     memset(g->mem + HANDLERS, 0xf4, 0x800);
     memset(g->mem + CODE, 0xf4, 0x10000);
+    g->mem[HANDLERS + 0x220] = g->mem[CODE + 0xf00] = rnd(g, 2) ? 0xcf : 0xf4; /* the tasks */
     for (unsigned i = 0; i < 0xc000; i += 2) /* stacks and data: selectors and offsets */
         put(g, STACKS + i, rnd(g, 2) ? (unsigned)rnd(g, S_COUNT) * 8 + rnd(g, 4) : rnd(g, 0x10000), 2);
     for (unsigned i = 0; i < 0x6000; i += 2)
