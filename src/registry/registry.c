@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/opt.h"
+#include "block/disk.h"
 #include "board/board.h"
 #include "core/arch.h"
 #include "core/dev.h"
@@ -25,6 +26,9 @@
 #define DEVICE(x) extern const struct dev_type x##_type;
 #include "registry/devices.def"
 #undef DEVICE
+#define DISK(x) extern const struct disk_format x##_disk;
+#include "registry/disks.def"
+#undef DISK
 
 const struct way *const registry_ways[] = {
 #define WAY(x) &way_##x,
@@ -58,6 +62,13 @@ const struct dev_type *const registry_devices[] = {
 #define DEVICE(x) &x##_type,
 #include "registry/devices.def"
 #undef DEVICE
+    NULL,
+};
+
+const struct disk_format *const registry_disks[] = {
+#define DISK(x) &x##_disk,
+#include "registry/disks.def"
+#undef DISK
     NULL,
 };
 

@@ -11,6 +11,7 @@
 struct arch;
 struct board_type;
 struct dev_type;
+struct disk_format;
 struct engine_type;
 struct way;
 
@@ -19,6 +20,7 @@ extern const struct engine_type *const registry_engines[];
 extern const struct arch *const registry_arches[];
 extern const struct board_type *const registry_boards[];
 extern const struct dev_type *const registry_devices[];
+extern const struct disk_format *const registry_disks[];
 
 /* By name; failure names the nearest one and lists all. */
 int registry_find_way(const char *name, const struct way **out, struct error *err);

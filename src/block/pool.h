@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * pool: a disk image as a `struct blk`: a queue, up to POOL_THREADS threads that come when there is
+ * work and go after a while without any, limits.
+ */
+#ifndef QUAD_BLOCK_POOL_H
+#define QUAD_BLOCK_POOL_H
+
+#include "block/disk.h"
+#include "core/blk.h"
+
+enum pool_cache {
+    POOL_WRITEBACK,    /* flush when the guest asks */
+    POOL_WRITETHROUGH, /* every write is on the disk when it completes */
+    POOL_UNSAFE,       /* flushes are not waited for */
+};
+
+struct pool_limits {
+    uint64_t iops, bytes; /* a second; 0: no limit */
+};
+
+/* Takes the disk. */
+struct blk *pool_create(struct disk *disk, enum pool_cache cache);
+struct disk *pool_disk(struct blk *blk);
+void pool_limit(struct blk *blk, const struct pool_limits *limits); /* any time, any thread */
+
+#endif
