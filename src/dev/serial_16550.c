@@ -67,6 +67,7 @@ struct serial {
     struct timer timer;
     struct chr *chr; /* borrowed */
     bool out;        /* what the line was told last */
+    bool burst;      /* the last access wrote a byte to send */
     uint64_t n_tx, n_rx, n_overruns;
 };
 
@@ -249,10 +250,13 @@ static void thr_write(struct serial *s, uint8_t byte)
         chr_write(s->chr, &byte, 1);
         s->n_tx++;
     }
-    /* The line falls for the byte's stay in the holding register: an edge for the next one. */
-    r->thre_pending = 0;
-    serial_update(s);
+    /* The line falls while the bytes stay in the FIFO: one edge a burst, as it is empty once. */
+    if (!s->burst) {
+        r->thre_pending = 0;
+        serial_update(s);
+    }
     r->thre_pending = 1;
+    s->burst = true;
 }
 
 static void fcr_write(struct serial *s, uint8_t v)
@@ -288,6 +292,8 @@ static void serial_write(struct dev *dev, uint64_t offset, unsigned size, uint64
     bool could = accepts_input(r);
 
     (void)size;
+    if (offset != RBR || (r->lcr & LCR_DLAB))
+        s->burst = false;
     TRACE(serial_write, "%s reg=%u value=%#x", dev->name, (unsigned)offset, v);
     switch (offset) {
     case RBR:
@@ -363,6 +369,7 @@ static uint64_t serial_read(struct dev *dev, uint64_t offset, unsigned size)
     uint8_t v = 0;
 
     (void)size;
+    s->burst = false;
     switch (offset) {
     case RBR: v = r->lcr & LCR_DLAB ? r->dll : rbr_read(s); break;
     case IER: v = r->lcr & LCR_DLAB ? r->dlm : r->ier; break;
@@ -388,6 +395,7 @@ static void serial_reset(struct dev *dev)
     s->regs = (struct serial_regs){.timeout_at = UINT64_MAX,
                                    .dll = 12, /* 9600 baud; the chip leaves it open */
                                    .msr = MSR_CTS | MSR_DSR | MSR_DCD};
+    s->burst = false;
     timer_cancel(&s->timer);
     serial_update(s);
     chr_accept(s->chr);
