@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOB_MAX (UINT64_C(4) << 30)
-
 static int blob_grow(struct blob *b, size_t *room, size_t want)
 {
     uint8_t *p = realloc(b->data, want);
@@ -18,7 +16,14 @@ static int blob_grow(struct blob *b, size_t *room, size_t want)
     return 0;
 }
 
-int blob_read(struct blob *b, const char *what, const char *path, struct error *err)
+static int too_large(const char *what, const char *path, uint64_t limit, struct error *err)
+{
+    return fail(err, EFBIG, "%s: %s is larger than the %" PRIu64 " MiB that can hold it", what,
+                path, limit >> 20);
+}
+
+int blob_read(struct blob *b, const char *what, const char *path, uint64_t limit,
+              struct error *err)
 {
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
@@ -31,14 +36,16 @@ int blob_read(struct blob *b, const char *what, const char *path, struct error *
         return fail_errno(err, errno, "%s: cannot read %s", what, path);
     if (S_ISDIR(st.st_mode))
         return fail(err, EISDIR, "%s: %s is a directory", what, path);
-    if ((uint64_t)st.st_size > BLOB_MAX)
-        return fail(err, EFBIG, "%s: %s is larger than 4 GiB", what, path);
+    if ((uint64_t)st.st_size > limit)
+        return too_large(what, path, limit, err);
     if (blob_grow(b, &room, (size_t)st.st_size + 4096))
         return fail(err, ENOMEM, "%s: no memory for %s", what, path);
     for (;;) {
-        if (b->size == room && (room > BLOB_MAX || blob_grow(b, &room, room * 2))) {
+        if (b->size == room && (b->size > limit || blob_grow(b, &room, room * 2))) {
+            int rc = b->size > limit ? too_large(what, path, limit, err)
+                                     : fail(err, ENOMEM, "%s: no memory for %s", what, path);
             blob_free(b);
-            return fail(err, ENOMEM, "%s: no memory for %s", what, path);
+            return rc;
         }
         ssize_t n = read(fd, b->data + b->size, room - b->size);
         if (n < 0 && errno == EINTR)

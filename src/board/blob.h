@@ -12,8 +12,10 @@ struct blob {
     size_t size;
 };
 
-/* Read all of `path` (file or pipe). `what` names it in errors: "kernel", "initrd". */
-int blob_read(struct blob *b, const char *what, const char *path, struct error *err);
+/* Read all of `path` (file or pipe), at most `limit` bytes. `what` names it in errors: "kernel",
+ * "initrd". */
+int blob_read(struct blob *b, const char *what, const char *path, uint64_t limit,
+              struct error *err);
 void blob_free(struct blob *b);
 
 /* Are [off, off+len) inside? */

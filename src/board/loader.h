@@ -27,6 +27,7 @@ struct loader_config {
     const char *kernel, *initrd, *cmdline; /* initrd, cmdline may be NULL */
     const char *const *modules; /* "FILE ARGUMENTS": multiboot's */
     size_t nmodules;
+    uint64_t memory; /* larger files are not even read; 0: no such limit */
 };
 
 struct loader_module {

@@ -235,6 +235,7 @@ static int choose_way(struct vm *vm, struct error *err)
         if (!report.available)
             return fail(err, ENOTSUP, "mode %s: %s", way->name, report.reason);
         vm->guest.way = way->name;
+        vm->way_reason = "asked for";
         return 0;
     }
     for (size_t i = 0; registry_ways[i]; i++) {
@@ -249,6 +250,7 @@ static int choose_way(struct vm *vm, struct error *err)
     if (!way)
         return fail(err, ENOTSUP, "no way to run a kernel works here; try: quad ways");
     vm->guest.way = way->name;
+    vm->way_reason = "the strongest that this version and this host have";
     return 0;
 }
 
@@ -257,7 +259,7 @@ static int open_loader(struct vm *vm, struct error *err)
     const struct guest_config *c = vm->config;
     struct loader_config lc = {.type = c->loader, .kernel = c->kernel, .initrd = c->initrd,
                                .cmdline = c->append, .modules = c->modules.items,
-                               .nmodules = c->modules.count};
+                               .nmodules = c->modules.count, .memory = c->memory};
     int rc = loader_open(&vm->loader, &lc, err);
 
     if (rc)
@@ -307,11 +309,12 @@ static void vm_say(const struct vm *vm)
 {
     const struct guest_config *c = vm->config;
 
-    log_notice("%s: way %s, engine %s (%s), processor %s (%s), %" PRIu64 " MiB, %" PRIu64
+    log_notice("%s: way %s (%s), engine %s (%s), processor %s (%s), %" PRIu64 " MiB, %" PRIu64
                " vCPU%s, loader %s%s",
-               vm->guest.name, vm->guest.way, vm->machine.engine.type->name, vm->engine_reason,
-               vm->model_name, vm->model_reason, c->memory >> 20, c->cpus, c->cpus > 1 ? "s" : "",
-               vm->loader.type->name, vm->terminal ? "; ctrl-a x leaves" : "");
+               vm->guest.name, vm->guest.way, vm->way_reason, vm->machine.engine.type->name,
+               vm->engine_reason, vm->model_name, vm->model_reason, c->memory >> 20, c->cpus,
+               c->cpus > 1 ? "s" : "", vm->loader.type->name,
+               vm->terminal ? "; ctrl-a x leaves" : "");
 }
 
 int vm_create(struct vm **out, const struct guest_config *config, struct error *err)

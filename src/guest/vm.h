@@ -42,7 +42,7 @@ struct vm {
     struct loader loader;
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
-    const char *engine_reason, *model_name, *model_reason;
+    const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
     bool paused; /* after a panic or watchdog with "pause" */
     struct loop_io signals, hint;
