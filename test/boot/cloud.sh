@@ -3,7 +3,7 @@
 #
 # A stock Debian cloud kernel boots to our init, which checks itself and powers off.
 # test-timeout: 900
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud

@@ -3,7 +3,7 @@
 #
 # Two processors, both of which work.
 # test-timeout: 900
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud

@@ -4,7 +4,7 @@
 # Four processors share work by a pipeline of processes.
 # test-timeout: 1800
 # test-long: four processors on two take a while
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud

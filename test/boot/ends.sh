@@ -4,7 +4,7 @@
 # How a guest may end, and the exit code of each: power off, reboot, panic.
 # test-timeout: 1800
 # test-long: three boots
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud

@@ -4,7 +4,7 @@
 # The distribution's ordinary kernel boots to its first user-space program.
 # test-timeout: 1200
 # test-long: a second kernel
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest generic

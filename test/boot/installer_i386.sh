@@ -4,7 +4,7 @@
 # The Debian installer's netboot kernel for i386, with its own initrd, to its first dialogue.
 # test-timeout: 1800
 # test-long: it unpacks a large initrd
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest di-i386

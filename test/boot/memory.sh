@@ -4,7 +4,7 @@
 # 96 MiB and 8 GiB of memory boot, and the guest sees what was asked for.
 # test-timeout: 1800
 # test-long: two whole boots
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud

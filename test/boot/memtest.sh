@@ -3,7 +3,7 @@
 #
 # memtest86+ starts its test from its Linux-bootable image, and shows it on the serial line.
 # test-timeout: 900
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest memtest

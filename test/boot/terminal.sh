@@ -4,7 +4,7 @@
 # On a terminal: the first line says way, engine and escape; ctrl-c goes to the guest; ctrl-a x leaves;
 # the terminal is as before afterwards, also when the program is killed.
 # test-timeout: 900
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud

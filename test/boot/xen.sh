@@ -4,7 +4,7 @@
 # The Xen hypervisor, a kernel that is not Linux, by its multiboot entry: its own boot log up to its
 # first guest, for which it gets the cloud kernel as a module.
 # test-timeout: 900
-# test-engines: interp
+# test-engines: interp jit
 set -eu
 . "$TEST_LIB/boot.sh"
 guest xen cloud

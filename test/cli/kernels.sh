@@ -30,7 +30,7 @@ for part in 512 1024 16384 $((size / 2)); do
     refused 'truncated' --kernel "$TEST_TMP/truncated"
 done
 refused 'gone' --kernel "$kernel" --initrd "$TEST_TMP/gone"
-truncate -s 3G "$TEST_TMP/huge"
+truncate -s 900M "$TEST_TMP/huge"
 refused 'huge|initrd|memory' --kernel "$kernel" --initrd "$TEST_TMP/huge" --memory 512M
 refused 'memory|M' --kernel "$kernel" --initrd "$initrd" --memory 4M
 refused 'memory' --kernel "$kernel" --initrd "$initrd" --memory 8192T
