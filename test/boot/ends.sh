@@ -18,6 +18,8 @@ ends 0
 boot --on-reboot exit --append 'console=ttyS0 quiet quad.run=true quad.end=reboot'
 ends 13
 
+# the kernel tells of its panic by the pvpanic device, whose driver is a module
+initrd --modules "$guests/cloud/root:pvpanic-mmio"
 boot --on-panic exit --append 'console=ttyS0 panic=0 quad.run=true quad.end=panic'
 want 'Kernel panic'
 ends 10
