@@ -285,6 +285,9 @@ static void restore(struct x86_cpu *c, const struct x86_insn *in, uint64_t enabl
     init_mxcsr = compacted && (rfbm & ~load & XC_SSE);
     if (load_mxcsr && (ld_le32(area + AREA_MXCSR) & ~MXCSR_MASK))
         x86_gp0(c);
+    /* The standard layout is read to its end if it is asked for, the last byte first. */
+    if ((compacted ? load : rfbm) & XC_AVX)
+        (void)x86_ld8(c, in->seg, simd_part(in, ea, AREA_AVX + 255));
     if (load & XC_AVX)
         x86_ld_bytes(c, in->seg, simd_part(in, ea, AREA_AVX), area + AREA_AVX,
                      vector_count(c) * 16);
