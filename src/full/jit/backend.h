@@ -19,8 +19,11 @@ enum {
     JIT_LINK,   /* out: where to patch, when native code ends in a jump not linked yet */
     JIT_NATIVE, /* guest instructions begun as native blocks (counter) */
     JIT_HOST_MXCSR,
+    JIT_SIMD,   /* JIT_NO_*: vector instructions that CR0, CR4, XCR0 forbid now */
     JIT_TARGET, /* of an indirect call, while its return address is pushed */
 };
+
+enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2 };
 
 struct jump {
     uint64_t lin, tag;

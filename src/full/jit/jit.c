@@ -190,6 +190,14 @@ static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const str
            (c->s.mxcsr & 0x1f80) == 0x1f80;
 }
 
+static uint64_t simd_off(const struct x86_cpu *c)
+{
+    bool sse = (c->s.cr4 & CR4_OSFXSR) && !(c->s.cr0 & (CR0_EM | CR0_TS));
+    bool vex = (c->s.cr4 & CR4_OSXSAVE) && (c->s.xcr0 & 6) == 6 && !(c->s.cr0 & CR0_TS);
+
+    return (sse ? 0u : JIT_NO_SSE) | (vex ? 0u : JIT_NO_VEX);
+}
+
 /* Run native code from b on; comes back at a block boundary. */
 static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, struct block *b)
 {
@@ -199,6 +207,7 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     flags_out(c);
     c->scratch[JIT_TAG] = jit_tag(c);
     c->scratch[JIT_LINK] = 0;
+    c->scratch[JIT_SIMD] = simd_off(c);
     jv->running = b;
     jv->done = 0;
     jv->enter(b->code);

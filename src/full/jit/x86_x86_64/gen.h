@@ -56,6 +56,7 @@ struct gen {
     struct slow slow[SLOW_MAX];
     unsigned nslow;
     int insn_slow; /* index of this instruction's SLOW_INSN entry, or -1 */
+    unsigned simd_checked; /* JIT_NO_* already tested in this block */
     bool ended;    /* control does not fall out of the last instruction */
 };
 
