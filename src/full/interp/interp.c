@@ -3,6 +3,7 @@
 
 #include "arch/x86/arch.h"
 #include "arch/x86/debug.h"
+#include "arch/x86/debug.h"
 #include "arch/x86/mmu.h"
 #include "arch/x86/tlb.h"
 #include "core/machine.h"
@@ -71,14 +72,18 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
         }
         if (unlikely(!v->budget))
             return STOP_BUDGET;
-        bool shadow = c->s.intr_shadow;
+        bool shadow = c->s.intr_shadow, step = c->stepping, trap = false;
         c->cur = NULL;
+        if (unlikely(step))
+            trap = x86_step_before(c);
         struct block *b = find(iv, c, c->s.r[X86_RIP] + c->segbase[SEG_CS]);
         c->s.intr_shadow = false;
         iv->n_blocks++;
-        uint64_t done = run_block(c, b, shadow ? 1 : v->budget);
+        uint64_t done = run_block(c, b, shadow || step ? 1 : v->budget);
         if (unlikely(v->budget != UINT64_MAX))
             run_spend(v, done);
+        if (unlikely(step))
+            x86_step_after(c, trap);
         poll = shadow || (b->poll && c->intr_waiting);
     }
 }

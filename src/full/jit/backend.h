@@ -52,6 +52,7 @@ struct jit_vcpu {
     /* Bounded and deterministic runs: blocks are never linked, one is entered at a time, and how
      * far it got is known to the instruction. */
     bool single;
+    uint64_t before; /* JIT_NATIVE when native code was entered */
     const struct block *running;
     uint64_t done; /* instructions of `running` that retired; 0: all of them */
 };

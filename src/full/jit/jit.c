@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "arch/x86/arch.h"
+#include "arch/x86/debug.h"
 #include "arch/x86/flags.h"
 #include "arch/x86/mmu.h"
 #include "arch/x86/tlb.h"
@@ -185,8 +186,7 @@ static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const str
 {
     if (jv->single ? v->budget < b->n : v->budget != UINT64_MAX)
         return false;
-    return (c->mode & MODE_CODE64) && !c->s.intr_shadow &&
-           !(c->s.rflags & (FL_TF | FL_RF)) && !c->nonflat_r && !c->nonflat_w &&
+    return (c->mode & MODE_CODE64) && !c->s.intr_shadow && !c->stepping && !c->nonflat_r && !c->nonflat_w &&
            (c->s.mxcsr & 0x1f80) == 0x1f80;
 }
 
@@ -198,12 +198,18 @@ static uint64_t simd_off(const struct x86_cpu *c)
     return (sse ? 0u : JIT_NO_SSE) | (vex ? 0u : JIT_NO_VEX);
 }
 
+/* Blocks are counted whole when they begin: a fault leaves the rest of one counted too much. */
+static void count_native(struct jit_vcpu *jv, struct x86_cpu *c)
+{
+    c->icount += c->scratch[JIT_NATIVE] - jv->before;
+    jv->before = c->scratch[JIT_NATIVE];
+}
+
 /* Run native code from b on; comes back at a block boundary. */
 static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, struct block *b)
 {
-    uint64_t before = c->scratch[JIT_NATIVE];
-
     jv->n_enter++;
+    jv->before = c->scratch[JIT_NATIVE];
     flags_out(c);
     c->scratch[JIT_TAG] = jit_tag(c);
     c->scratch[JIT_LINK] = 0;
@@ -213,10 +219,10 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     jv->enter(b->code);
     flags_in(c);
     if (!jv->single) {
-        c->icount += c->scratch[JIT_NATIVE] - before;
+        count_native(jv, c);
         return;
     }
-    if (c->scratch[JIT_NATIVE] == before)
+    if (c->scratch[JIT_NATIVE] == jv->before)
         return; /* a request, or the code has changed: nothing ran */
     uint64_t n = jv->done ? jv->done : b->n;
     c->icount += n;
@@ -257,7 +263,10 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
         if (unlikely(!v->budget))
             return STOP_BUDGET;
         uint64_t lin = c->s.r[X86_RIP] + c->segbase[SEG_CS];
+        bool step = c->stepping, trap = false;
         c->cur = NULL;
+        if (unlikely(step))
+            trap = x86_step_before(c);
         struct block *b = find(jv, c, lin);
         if (likely(native_ok(v, jv, c, b))) {
             if (!b->code && b->heat++ >= HEAT)
@@ -273,9 +282,11 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
         bool shadow = c->s.intr_shadow;
         c->s.intr_shadow = false;
         jv->n_interp++;
-        uint64_t done = run_block(c, b, shadow ? 1 : v->budget);
+        uint64_t done = run_block(c, b, shadow || step ? 1 : v->budget);
         if (unlikely(v->budget != UINT64_MAX))
             run_spend(v, done);
+        if (unlikely(step))
+            x86_step_after(c, trap);
         poll = shadow || (b->poll && c->intr_waiting);
     }
 }
@@ -297,6 +308,8 @@ static enum stop_reason jit_run(struct vcpu *v)
     }
     if (setjmp(c->unwind)) {
         jv->n_faults++;
+        if (!jv->single)
+            count_native(jv, c);
         if (run_fault(v, c) != RUN_ON)
             return STOP_CRASH;
         c->cur = NULL;
