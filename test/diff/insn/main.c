@@ -203,6 +203,8 @@ int main(int argc, char **argv)
         perror(opt.log);
         return 1;
     }
+    if (log)
+        setvbuf(log, NULL, _IOLBF, 0);
     for (size_t i = 0; i < fs.n; i++)
         if (selected(&fs.f[i]))
             run_form(&fs.f[i], log);
