@@ -40,8 +40,11 @@ static struct block *find(struct interp_vcpu *iv, struct x86_cpu *c, uint64_t li
 
     if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
         return j->block;
+    uint64_t full = iv->blocks.n_full;
     struct block *b = block_find(&iv->blocks, c, lin);
-    if (iv->blocks.used == 0 || b->genp2 || !block_is_fresh(b))
+    if (iv->blocks.n_full != full) /* the arena began anew: remembered blocks are overwritten */
+        memset(iv->jumps, 0, sizeof(iv->jumps));
+    if (b->genp2 || !block_is_fresh(b))
         return b; /* not to be remembered */
     *j = (struct jump){lin, tag, b};
     return b;
