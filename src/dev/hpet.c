@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * hpet: high precision event timers [HPET 1.0a].
+ * hpet: high precision event timers [HPET].
  *
  *   0x000 capabilities   0x010 configuration   0x020 interrupt status   0x0f0 main counter
  *   0x100 + 0x20 n: timer n: +0 configuration, +8 comparator

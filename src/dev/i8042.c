@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * i8042: keyboard controller [8042] [IBM PS/2 keyboard controller], a PS/2 keyboard with scan code
+ * i8042: keyboard controller [8042], a PS/2 keyboard with scan code
  * sets 1 and 2, and a PS/2 mouse with wheel (IntelliMouse protocol).
  *
  *   0x60 data      0x64 read: status, write: command

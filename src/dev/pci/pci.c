@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * pci: config space, BARs, interrupts of the functions on bus 0 [PCI 3.0 6].
+ * pci: config space, BARs, interrupts of the functions on bus 0 [PCI 6].
  *
  *   00 vendor device  04 command status  08 revision class  0c line latency header BIST
  *   10..24 BARs       2c subsystem       34 first capability     3c line pin

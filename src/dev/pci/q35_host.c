@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * q35_host: memory controller hub of the Q35 chipset [82Q35 5]: PCI configuration mechanism #1,
+ * q35_host: memory controller hub of the Q35 chipset [Q35 5]: PCI configuration mechanism #1,
  * the ECAM window, and its own function 00:00.0.
  *
  *   port 0xcf8  CONFIG_ADDRESS: bit 31 enable, bus 23..16, device 15..11, function 10..8, register
@@ -76,7 +76,7 @@ static void config_write(struct q35_host *q, unsigned bdf, unsigned off, unsigne
         pci_config_write(&q->bus, bdf, off + i, 1, v >> 8 * i & 0xff);
 }
 
-/* CONFIG_ADDRESS takes 32 bits only; other accesses there go by it [PCI 3.0 3.2.2.3.2]. */
+/* CONFIG_ADDRESS takes 32 bits only; other accesses there go by it [PCI 3.2.2.3.2]. */
 static uint64_t ports_read(struct dev *dev, uint64_t off, unsigned size)
 {
     struct q35_host *q = q35_of(dev);
