@@ -88,7 +88,7 @@ static uint32_t undefined_of_shift(const struct test_case *t)
     return 0;
 }
 
-static uint32_t undefined_flags(const struct test_case *t)
+uint32_t undefined_flags(const struct test_case *t)
 {
     for (size_t i = 0; i < ARRAY_LEN(undefined); i++)
         if (undefined[i].op == t->in.op)
@@ -97,7 +97,7 @@ static uint32_t undefined_flags(const struct test_case *t)
 }
 
 /* A double shift of 16 bits by more than 16 leaves the destination undefined too. */
-static bool is_all_undefined(const struct test_case *t)
+bool is_all_undefined(const struct test_case *t)
 {
     return (t->in.op == X86_OP_shld || t->in.op == X86_OP_shrd) &&
            undefined_of_shift(t) == FL_ARITH;
@@ -172,17 +172,18 @@ static bool is_foreign(uint64_t lin) { return lin < CODE - (1 << 20) || lin >= D
 /* --------------------------------------------------------------------------------- compare */
 
 static char text[256];
+const char *sides[2] = {"host", "ours"};
 
 static const char *hex2(const char *what, uint64_t h, uint64_t o)
 {
-    snprintf(text, sizeof text, "%s: host %#" PRIx64 ", ours %#" PRIx64, what, h, o);
+    snprintf(text, sizeof text, "%s: %s %#" PRIx64 ", %s %#" PRIx64, what, sides[0], h, sides[1], o);
     return text;
 }
 
 /* MXCSR_MASK of an FXSAVE image is the processor's own. */
 static void excuse_memory(const struct test_case *t)
 {
-    uint8_t *h = host_page(t->target + 28), *o = ours_page(t->target + 28);
+    uint8_t *h = first_page(t->target + 28), *o = second_page(t->target + 28);
 
     if (t->in.op >= X86_OP_fxsave && t->in.op <= X86_OP_xsavec && h && o &&
         ld_le32(o) == 0xffff && (ld_le32(h) & 0xffff) == 0xffff)
@@ -195,7 +196,7 @@ static const char *cmp_memory(void)
     const char *what = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
-        uint8_t *h = host_page(pages[i]), *o = ours_page(pages[i]);
+        uint8_t *h = first_page(pages[i]), *o = second_page(pages[i]);
 
         if (!memcmp(h, o, 4096))
             continue;
@@ -277,6 +278,30 @@ static const char *cmp_vector(const struct test_case *t, const struct regs *h, c
                 return hex2(what, h->ymm[i].q[k], o->ymm[i].q[k]);
             }
     return h->mxcsr != o->mxcsr ? hex2("mxcsr", h->mxcsr, o->mxcsr) : NULL;
+}
+
+const char *compare_all(const struct regs *a, const struct regs *b, uint64_t flags)
+{
+    static const struct test_case any = {.regs.sel = {[SEG_CS] = 0x33}};
+    const char *mem = cmp_memory(), *what;
+
+    if (a->vector != b->vector)
+        return hex2("exception", (uint64_t)a->vector, (uint64_t)b->vector);
+    if (a->error != b->error)
+        return hex2("error code", a->error, b->error);
+    if (a->cr2 != b->cr2)
+        return hex2("cr2", a->cr2, b->cr2);
+    if (a->rip != b->rip)
+        return hex2("rip", a->rip, b->rip);
+    if ((what = cmp_general(&any, a, b)))
+        return what;
+    if (mem)
+        return mem;
+    if ((a->rflags ^ b->rflags) & ~flags)
+        return hex2("rflags", a->rflags, b->rflags);
+    if ((what = cmp_x87(&any, a, b)))
+        return what;
+    return cmp_vector(&any, a, b);
 }
 
 const char *compare(const struct form *f, const struct test_case *t, const struct regs *h,

@@ -98,6 +98,11 @@ void host_regs(struct regs *r); /* selectors and bases of this process */
 void host_run(const struct test_case *t, struct regs *out);
 uint8_t *host_page(uint64_t lin); /* writable view of a DATA page, NULL: none */
 
+/* The two memories that a case is made in: the host's and ours, or those of two engines. */
+extern const char *sides[2]; /* their names */
+extern uint8_t *(*first_page)(uint64_t lin);
+extern uint8_t *(*second_page)(uint64_t lin); /* DATA pages; NULL: none */
+
 void ours_init(void);
 uint8_t *ours_page(uint64_t lin); /* CODE and DATA pages */
 void ours_run(const struct test_case *t, struct regs *out);
@@ -105,6 +110,31 @@ void ours_run(const struct test_case *t, struct regs *out);
 /* NULL: equal; else what differs first. Makes both memories equal again. */
 const char *compare(const struct form *f, const struct test_case *t, const struct regs *host,
                     const struct regs *ours);
+/* Flags that t's instruction leaves undefined; is everything undefined? */
+uint32_t undefined_flags(const struct test_case *t);
+bool is_all_undefined(const struct test_case *t);
+/* Registers and memory, all bits but `flags` of RFLAGS. */
+const char *compare_all(const struct regs *a, const struct regs *b, uint64_t flags);
+
+/* A machine under an engine (NULL: operations are called directly), and its processor. */
+struct engine_type;
+struct side;
+struct side *side_create(const struct engine_type *engine);
+uint8_t *side_page(struct side *s, uint64_t lin);
+struct x86_cpu *side_cpu(struct side *s);
+void side_code(struct side *s, unsigned at, const uint8_t *bytes, unsigned n);
+void side_load(struct side *s, const struct regs *r);
+/* False: it did not end as it must, or not within the budget. */
+bool side_run(struct side *s, struct regs *out, uint64_t budget);
+
+void side_dump(struct side *s); /* the engine's counters */
+
+/* engines.c: form f in short sequences, interpreter against translator; how many differed. */
+void engines_init(void);
+void engines_show_counters(void);
+unsigned long engines_run_form(const struct forms *fs, const struct form *f, struct rng *g,
+                               unsigned long cases, unsigned show);
+
 /* Why the form is not run on the host, NULL where it is. */
 const char *exempt(const struct form *f);
 

@@ -8,6 +8,9 @@
 #include "diff.h"
 #include "lib/float_gen.h"
 
+uint8_t *(*first_page)(uint64_t lin) = host_page;
+uint8_t *(*second_page)(uint64_t lin) = ours_page;
+
 uint64_t rnd(struct rng *g)
 {
     g->s ^= g->s >> 12;
@@ -165,7 +168,7 @@ static void random_regs(struct regs *r, enum kind k, bool code64, struct rng *g)
 static void fill(uint64_t at, const void *bytes, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        uint8_t *h = host_page(at + i), *o = ours_page(at + i);
+        uint8_t *h = first_page(at + i), *o = second_page(at + i);
 
         if (h && o)
             *h = *o = ((const uint8_t *)bytes)[i];
@@ -395,12 +398,12 @@ static void needs_string(struct test_case *t, struct rng *g)
     fill_random(r->r[RSI], K_INT, g);
     fill_random(r->r[RDI], K_INT, g);
     if (one_in(g, 3)) /* equal bytes for CMPS, SCAS */
-        fill(r->r[RDI], host_page(r->r[RSI]) ? host_page(r->r[RSI]) : t->bytes, 8);
+        fill(r->r[RDI], first_page(r->r[RSI]) ? first_page(r->r[RSI]) : t->bytes, 8);
     if (one_in(g, 4)) {
         uint64_t v = 0;
 
-        if (host_page(r->r[RDI]) && host_page(r->r[RDI] + 7))
-            memcpy(&v, host_page(r->r[RDI]), 8);
+        if (first_page(r->r[RDI]) && first_page(r->r[RDI] + 7))
+            memcpy(&v, first_page(r->r[RDI]), 8);
         r->r[RAX] = v;
     }
 }
@@ -543,7 +546,7 @@ static void needs_memory(struct test_case *t, struct rng *g)
 {
     struct regs *r = &t->regs;
     uint64_t at = t->target, v[2];
-    uint8_t *h = host_page(at);
+    uint8_t *h = first_page(at);
 
     switch (t->in.op) {
     case X86_OP_cmpxchg:

@@ -2,9 +2,11 @@
  *
  * The differential tester: host CPU against our operations, form by form.
  *
- *   insn [--cases N] [--forms PATTERN] [--seed S] [--log FILE] [--list] [--keep-going] [-v]
+ *   insn [--host | --engines] [--cases N] [--forms PATTERN] [--seed S] [--log FILE] [--list]
+ *        [--show N] [-v]
  *
  * PATTERN is a shell pattern for the form's name (64:0f58:addps:Vx,Hx,Wx:rr:128) or a part of it.
+ * --host compares with the host only, --engines the interpreter with the translator only.
  * A mismatch prints the case and the command that repeats it. Without options: the quick run of
  * ./check.
  *
@@ -23,7 +25,7 @@ static struct {
     const char *pattern, *log;
     uint64_t seed;
     unsigned show; /* mismatches shown per form */
-    bool list, verbose;
+    bool list, verbose, engines, no_engines;
 } opt = {.cases = 60, .show = 1};
 
 static struct {
@@ -43,6 +45,29 @@ static uint64_t form_seed(const struct form *f)
     for (const char *p = f->name; *p; p++)
         h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
     return h | 1;
+}
+
+static void run_engines(const struct forms *fs)
+{
+    unsigned long forms = 0, bad_forms = 0, bad_cases = 0;
+
+    engines_init();
+    for (size_t i = 0; i < fs->n; i++) {
+        const struct form *f = &fs->f[i];
+        struct rng g = {.s = form_seed(f)};
+
+        if (!selected(f) || !f->code64)
+            continue;
+        unsigned long bad = engines_run_form(fs, f, &g, opt.cases, opt.show);
+        forms++;
+        bad_cases += bad;
+        bad_forms += bad != 0;
+    }
+    printf("seed %" PRIu64 ": interpreter against translator: %lu forms, %lu cases each; "
+           "mismatches: %lu forms, %lu cases\n", opt.seed, forms, opt.cases, bad_forms, bad_cases);
+    total.bad_forms += bad_forms;
+    if (opt.verbose)
+        engines_show_counters();
 }
 
 static void show_regs(const char *who, const struct regs *r)
@@ -161,6 +186,7 @@ static void options(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"cases", required_argument, NULL, 'c'}, {"forms", required_argument, NULL, 'f'},
+        {"engines", no_argument, NULL, 'e'},     {"host", no_argument, NULL, 'h'},
         {"seed", required_argument, NULL, 's'},  {"log", required_argument, NULL, 'l'},
         {"list", no_argument, NULL, 'L'},        {"show", required_argument, NULL, 'n'},
         {NULL, 0, NULL, 0},
@@ -176,6 +202,8 @@ static void options(int argc, char **argv)
         case 's': opt.seed = strtoull(optarg, NULL, 0); break;
         case 'l': opt.log = optarg; break;
         case 'L': opt.list = true; break;
+        case 'e': opt.engines = true; break;
+        case 'h': opt.no_engines = true; break;
         case 'n': opt.show = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'v': opt.verbose = true; break;
         default: exit(2);
@@ -196,6 +224,10 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < fs.n; i++)
             puts(fs.f[i].name);
         return 0;
+    }
+    if (opt.engines) {
+        run_engines(&fs);
+        return total.bad_forms != 0;
     }
     host_init();
     ours_init();
@@ -218,6 +250,10 @@ int main(int argc, char **argv)
                 opt.seed, total.forms, total.cases, total.bad_cases, total.bad_forms,
                 total.no_case, total.exempt, total.no_feature, total.notyet);
         fclose(log);
+    }
+    if (!opt.no_engines) {
+        opt.cases = opt.cases > 60 ? 60 : opt.cases;
+        run_engines(&fs);
     }
     return total.bad_forms || total.no_case ? 1 : 0;
 }

@@ -17,19 +17,29 @@
 /* Guest-physical layout. */
 enum {
     P_PML4 = 0x1000, P_PDPT = 0x2000, P_PD = 0x3000, P_PT = 0x4000, P_GDT = 0x5000,
-    P_CODE = 0x6000, P_DATA = 0x8000, RAM_SIZE = 0x100000,
+    P_CODE = 0x6000, P_DATA = 0x8000, P_IDT = 0xc000, P_STUB = 0xd000, P_STACK = 0xe000,
+    RAM_SIZE = 0x100000,
 };
-#define GDT (CODE + 0x100000) /* supervisor page */
+/* Supervisor pages: descriptor table and TSS, IDT, one HLT per vector, stack. */
+#define GDT (CODE + 0x100000)
+#define TSS (GDT + 512)
+#define IDT (GDT + 0x1000)
+#define STUB (GDT + 0x2000)
+#define STACK (GDT + 0x3000)
 
-static struct machine machine;
-static struct x86_cpu *cpu;
-static uint8_t *ram;
+struct side {
+    struct machine machine;
+    struct x86_cpu *cpu;
+    uint8_t *ram;
+};
 
-static void put64(uint64_t gpa, uint64_t v) { memcpy(ram + gpa, &v, 8); }
+static struct side *direct;
 
-static void map_page(uint64_t lin, uint64_t gpa, unsigned bits)
+static void put64(struct side *s, uint64_t gpa, uint64_t v) { memcpy(s->ram + gpa, &v, 8); }
+
+static void map_page(struct side *s, uint64_t lin, uint64_t gpa, unsigned bits)
 {
-    put64(P_PT + (lin >> 12 & 511) * 8, gpa | bits | 0x60 /* A D */);
+    put64(s, P_PT + (lin >> 12 & 511) * 8, gpa | bits | 0x60 /* A D */);
 }
 
 /* Linux' descriptors, as far as a program can load or ask for them. */
@@ -60,53 +70,80 @@ static void control(struct x86_state *s)
     s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     s->xcr0 = 7;
     s->gdtr = (struct x86_dtable){.base = GDT, .limit = 127};
-    s->idtr = (struct x86_dtable){.base = GDT + 1024, .limit = 0};
-    s->seg[SEG_TR] = (struct x86_seg){.sel = 0x40, .attr = 0x8b, .limit = 0x67, .base = GDT + 512};
+    s->idtr = (struct x86_dtable){.base = IDT, .limit = 4095};
+    s->seg[SEG_TR] = (struct x86_seg){.sel = 0x40, .attr = 0x8b, .limit = 0x67, .base = TSS};
     s->seg[SEG_LDTR] = (struct x86_seg){0};
     s->mp_state = MP_RUNNABLE;
 }
 
-void ours_init(void)
+/* Every vector halts, in a place of its own; programs may use INT 3, INT 4 and INT 80h. */
+static void make_idt(struct side *s)
 {
+    for (unsigned v = 0; v < 256; v++) {
+        uint64_t at = STUB + v, dpl = v == 3 || v == 4 || v == 0x80 ? 3 : 0;
+
+        put64(s, P_IDT + v * 16,
+              (at & 0xffff) | 0x10 << 16 | (0x8e00 | dpl << 13) << 32 | (at >> 16 & 0xffff) << 48);
+        put64(s, P_IDT + v * 16 + 8, at >> 32);
+    }
+    memset(s->ram + P_STUB, 0xf4, 4096);
+    put64(s, P_GDT + (TSS - GDT) + 4, STACK + 4096);
+    memset(s->ram + P_GDT + (TSS - GDT) + 102, 0xff, 2); /* I/O map beyond the limit */
+}
+
+struct side *side_create(const struct engine_type *engine)
+{
+    struct side *s = xcalloc(1, sizeof(*s));
     struct error err = {0};
     struct mem_slot *slot;
 
-    machine_init(&machine, &x86_arch, NULL, true);
-    machine.cpu_model = x86_model_find("v3");
-    if (!machine.cpu_model || machine_add_vcpu(&machine, &err) ||
-        mem_add(&machine.mem, "ram", SLOT_RAM, 0, RAM_SIZE, &slot, &err)) {
+    machine_init(&s->machine, &x86_arch, NULL, !engine);
+    s->machine.cpu_model = x86_model_find("v3");
+    if (!s->machine.cpu_model ||
+        mem_add(&s->machine.mem, "ram", SLOT_RAM, 0, RAM_SIZE, &slot, &err) ||
+        machine_add_vcpu(&s->machine, &err) ||
+        (engine && machine_set_engine(&s->machine, engine, &err))) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }
-    ram = slot->hva;
-    cpu = x86_cpu_of(machine.vcpus[0]);
-    machine.vcpus[0]->inside = true; /* as the vCPU loop does: split locked accesses ask */
-    machine.n_inside = 1;
-    put64(P_PML4, P_PDPT | 7);
-    put64(P_PDPT, P_PD | 7);
-    put64(P_PD + (CODE >> 21) * 8, P_PT | 7);
-    map_page(CODE, P_CODE, 7);
-    map_page(DATA, P_DATA, 7);
-    map_page(DATA + 4096, P_DATA + 4096, 7);
-    map_page(DATA_RO, P_DATA + 8192, 5);
-    map_page(GDT, P_GDT, 3);
-    memcpy(ram + P_GDT, gdt, sizeof gdt);
-    memset(ram + P_GDT + 512 + 102, 0xff, 2); /* I/O map beyond the limit */
-    control(&cpu->s);
+    s->ram = slot->hva;
+    s->cpu = x86_cpu_of(s->machine.vcpus[0]);
+    s->machine.vcpus[0]->inside = true; /* as the vCPU loop does: split locked accesses ask */
+    s->machine.n_inside = 1;
+    put64(s, P_PML4, P_PDPT | 7);
+    put64(s, P_PDPT, P_PD | 7);
+    put64(s, P_PD + (CODE >> 21) * 8, P_PT | 7);
+    map_page(s, CODE, P_CODE, 7);
+    map_page(s, DATA, P_DATA, 7);
+    map_page(s, DATA + 4096, P_DATA + 4096, 7);
+    map_page(s, DATA_RO, P_DATA + 8192, 5);
+    map_page(s, GDT, P_GDT, 3);
+    map_page(s, IDT, P_IDT, 3);
+    map_page(s, STUB, P_STUB, 3);
+    map_page(s, STACK, P_STACK, 3);
+    memset(s->ram + P_CODE, 0xcc, CODE_SIZE);
+    memcpy(s->ram + P_GDT, gdt, sizeof gdt);
+    make_idt(s);
+    control(&s->cpu->s);
+    return s;
 }
 
-uint8_t *ours_page(uint64_t lin)
+void ours_init(void) { direct = side_create(NULL); }
+
+uint8_t *side_page(struct side *s, uint64_t lin)
 {
     if (lin - CODE < CODE_SIZE)
-        return ram + P_CODE + (lin - CODE);
+        return s->ram + P_CODE + (lin - CODE);
     if (lin - DATA < DATA_RW)
-        return ram + P_DATA + (lin - DATA);
+        return s->ram + P_DATA + (lin - DATA);
     if (lin - DATA_RO < 4096)
-        return ram + P_DATA + DATA_RW + (lin - DATA_RO);
+        return s->ram + P_DATA + DATA_RW + (lin - DATA_RO);
     return NULL;
 }
 
-static void load(const struct regs *r)
+uint8_t *ours_page(uint64_t lin) { return side_page(direct, lin); }
+
+static void load(struct x86_cpu *cpu, const struct regs *r)
 {
     struct x86_state *s = &cpu->s;
 
@@ -131,7 +168,7 @@ static void load(const struct regs *r)
     x86_derive(cpu);
 }
 
-static void store(struct regs *r)
+static void store(const struct x86_cpu *cpu, struct regs *r)
 {
     const struct x86_state *s = &cpu->s;
 
@@ -150,7 +187,7 @@ static void store(struct regs *r)
     r->gs_base = s->seg[SEG_GS].base;
 }
 
-static void run(const struct test_case *t)
+static void run(struct x86_cpu *cpu, const struct test_case *t)
 {
     uint64_t start = t->regs.rip;
 
@@ -166,20 +203,20 @@ static void run(const struct test_case *t)
 }
 
 /* What delivery would make of INT n: Linux' IDT lets programs use 3, 4 and 80h only. */
-static void soft_gate(struct regs *out, const struct test_case *t)
+static void soft_gate(const struct x86_cpu *cpu, struct regs *out, const struct test_case *t)
 {
     if (cpu->fault.soft && out->vector != 3 && out->vector != 4 && out->vector != 0x80) {
         out->error = (uint32_t)out->vector * 8 + 2;
         out->vector = EXC_GP;
         out->rip = t->regs.rip;
     }
-    if (cpu->fault.icebp) /* the host's single step ends just there */
-        out->vector = NO_FAULT;
 }
 
 void ours_run(const struct test_case *t, struct regs *out)
 {
-    load(&t->regs);
+    struct x86_cpu *cpu = direct->cpu;
+
+    load(cpu, &t->regs);
     out->vector = NO_FAULT;
     out->error = 0;
     out->cr2 = 0;
@@ -189,9 +226,68 @@ void ours_run(const struct test_case *t, struct regs *out)
         out->error = cpu->fault.has_error ? cpu->fault.error : 0;
         out->cr2 = out->vector == EXC_PF ? cpu->fault.cr2 : 0;
     } else {
-        run(t);
+        run(cpu, t);
     }
     cpu->cur = NULL;
-    store(out);
-    soft_gate(out, t);
+    store(cpu, out);
+    soft_gate(cpu, out, t);
+}
+
+/* ------------------------------------------------------------------------- under an engine */
+
+/* As mem_write() does, but the page stays marked as code: marking it anew each time would need a
+ * barrier against writers on other threads, and there are none. */
+void side_code(struct side *s, unsigned at, const uint8_t *bytes, unsigned n)
+{
+    memcpy(s->ram + P_CODE + at, bytes, n);
+    mem_find(&s->machine.mem, P_CODE)->gen[P_CODE >> PAGE_SHIFT_4K]++;
+}
+
+struct x86_cpu *side_cpu(struct side *s) { return s->cpu; }
+
+void side_load(struct side *s, const struct regs *r)
+{
+    struct x86_cpu *c = s->cpu;
+    struct x86_seg tr = c->s.seg[SEG_TR];
+
+    control(&c->s);
+    c->s.seg[SEG_TR] = tr;
+    load(c, r);
+}
+
+/* Every run ends in a vector's HLT; the frame on its stack tells the rest. */
+bool side_run(struct side *s, struct regs *out, uint64_t budget)
+{
+    struct vcpu *v = s->machine.vcpus[0];
+    struct x86_cpu *c = s->cpu;
+    uint64_t frame, words[6];
+    enum stop_reason why;
+
+    v->budget = budget;
+    do {
+        why = s->machine.engine.type->vcpu_run(v);
+    } while (why == STOP_KICK);
+    x86_flags_sync(c);
+    store(c, out);
+    frame = out->r[RSP] - STACK;
+    out->vector = (int)(out->rip - STUB) - 1;
+    if (why != STOP_HALT || (unsigned)out->vector > 255 || frame < 4096 - 48 || frame > 4096 - 40)
+        return false;
+    memcpy(words, s->ram + P_STACK + 4096 - 48, 8);
+    out->error = 0;
+    if (frame == 4096 - 48)
+        out->error = (uint32_t)words[0];
+    memcpy(words, s->ram + P_STACK + 4096 - 40, 40);
+    out->rip = words[0];
+    out->sel[SEG_CS] = (uint16_t)words[1];
+    out->rflags = words[2];
+    out->r[RSP] = words[3];
+    out->sel[SEG_SS] = (uint16_t)words[4];
+    out->cr2 = out->vector == EXC_PF ? c->s.cr2 : 0;
+    return true;
+}
+
+void side_dump(struct side *s)
+{
+    s->machine.engine.type->dump(&s->machine.engine, "", stdout);
 }
