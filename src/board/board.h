@@ -16,6 +16,7 @@
 
 struct board;
 struct chr;
+struct dev;
 struct loader;
 struct machine;
 
@@ -36,6 +37,8 @@ struct board_type {
     int (*create)(struct board **out, struct machine *m, const struct board_config *config,
                   struct error *err);
     int (*load)(struct board *b, struct loader *l, struct error *err);
+    /* Put a PCI function into the next free slot; before load. NULL: no PCI bus. */
+    int (*add_pci)(struct board *b, struct dev *dev, struct error *err);
     void (*power_button)(struct board *b); /* any thread */
     void (*destroy)(struct board *b);      /* NULL is fine */
 };

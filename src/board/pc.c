@@ -461,6 +461,17 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
     return rc;
 }
 
+/* Slots from 2 up; 31 is the LPC bridge. */
+static int pc_add_pci(struct board *b, struct dev *dev, struct error *err)
+{
+    struct pci_bus *bus = q35_host_bus(container_of(b, struct pc, board)->host);
+    unsigned slot = 2;
+
+    while (slot < 31 && bus->fn[PCI_DEVFN(slot, 0)])
+        slot++;
+    return pci_add(bus, dev, PCI_DEVFN(slot, 0), err);
+}
+
 static void pc_power_button(struct board *b)
 {
     acpi_pm_ich9_power_button(container_of(b, struct pc, board)->pm);
@@ -472,6 +483,7 @@ const struct board_type board_pc_1 = {
     .console = "ttyS0",
     .create = pc_create,
     .load = pc_load,
+    .add_pci = pc_add_pci,
     .power_button = pc_power_button,
     .destroy = pc_destroy,
 };

@@ -22,6 +22,9 @@ const struct opt guest_options[] = {
         .help = "the guest's name; its UUID is made from it"),
     OPT(struct guest_config, serial, .name = "serial", .kind = OPT_LIST, .arg = "WHERE",
         .help = "serial port, the first one first: stdio, file:PATH, socket:PATH, pty, null"),
+    OPT(struct guest_config, disks, .name = "disk", .kind = OPT_LIST, .arg = "FILE[,OPTION]...",
+        .help = "disk image; options: format=F, readonly, cache=writeback|writethrough|unsafe, "
+                "serial=S, queues=N, iops=N, rate=SIZE"),
     OPT(struct guest_config, engine, .name = "engine", .kind = OPT_STRING, .arg = "ENGINE",
         .help = "what runs the processors: see quad list engines"),
     OPT(struct guest_config, cpu_model, .name = "cpu-model", .kind = OPT_STRING, .arg = "MODEL",

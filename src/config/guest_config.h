@@ -18,6 +18,7 @@ struct guest_config {
     struct opt_list modules;
     uint64_t memory, cpus;
     struct opt_list serial;
+    struct opt_list disks;
     const char *on_reboot, *on_panic, *on_watchdog;
     const char *uuid;
     bool deterministic;

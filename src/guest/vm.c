@@ -13,8 +13,11 @@
 #include "chr/chr_open.h"
 #include "config/guest_config.h"
 #include "core/way.h"
+#include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
 #include "registry/registry.h"
+
+
 
 /* ------------------------------------------------------------------------------------- events */
 
@@ -274,6 +277,17 @@ static int open_loader(struct vm *vm, struct error *err)
     return 0;
 }
 
+/* What every guest gets that has a bus for it. */
+static int add_extras(struct vm *vm, struct error *err)
+{
+    struct dev *rng;
+
+    if (!vm->board->type->add_pci)
+        return 0;
+    int rc = dev_create(&virtio_rng_type, "rng", &vm->machine, &rng, err);
+    return rc ? rc : vm->board->type->add_pci(vm->board, rng, err);
+}
+
 static int make_machine(struct vm *vm, const struct board_type *board,
                         const struct engine_type *engine, struct error *err)
 {
@@ -296,6 +310,10 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     bc.cpu_model = vm->model_name;
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
     rc = board->create(&vm->board, m, &bc, err);
+    if (!rc)
+        rc = disks_open(&vm->disks, &vm->config->disks, vm->board, err);
+    if (!rc)
+        rc = add_extras(vm, err);
     if (!rc)
         rc = open_loader(vm, err);
     if (rc)
@@ -439,6 +457,7 @@ void vm_destroy(struct vm *vm)
         machine_quit(&vm->machine);
         machine_fini(&vm->machine);
     }
+    disks_close(&vm->disks);
     if (vm->board)
         vm->board->type->destroy(vm->board);
     if (vm->loader_ready)

@@ -16,6 +16,7 @@
 #include "board/loader.h"
 #include "core/guest.h"
 #include "core/machine.h"
+#include "guest/disks.h"
 
 struct board;
 struct chr;
@@ -42,6 +43,7 @@ struct vm {
     struct loader loader;
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
+    struct disks disks;
     const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
     bool paused; /* after a panic or watchdog with "pause" */

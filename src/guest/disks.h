@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * disks: the guest's disks: images are opened, devices made and put on the board.
+ */
+#ifndef QUAD_GUEST_DISKS_H
+#define QUAD_GUEST_DISKS_H
+
+#include "base/opt.h"
+
+struct blk;
+struct board;
+struct machine;
+
+#define DISKS_MAX 16
+
+struct disks {
+    struct blk *blk[DISKS_MAX];
+    char *name[DISKS_MAX];
+    unsigned n;
+};
+
+int disks_open(struct disks *d, const struct opt_list *list, struct board *board, struct error *err);
+void disks_close(struct disks *d); /* after the machine is gone */
+
+#endif
