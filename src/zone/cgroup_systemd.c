@@ -72,7 +72,6 @@ int systemd_plan(struct cgroup *cg, const char *path, const char *id, struct err
         return fail(err, EINVAL, "\"%s\" is no unit name", cg->scope);
 
     auto_free char *below = slice_path(cg->slice);
-    auto_free char *self = NULL;
     char user[128] = "";
     if (cg->rootless) /* the user's own manager has its part of the tree */
         snprintf(user, sizeof(user), "/user.slice/user-%u.slice/user@%u.service",

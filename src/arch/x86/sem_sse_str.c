@@ -63,8 +63,8 @@ static unsigned match_any(const struct strings *s)
 {
     unsigned res = 0;
 
-    for (unsigned j = 0; j < s->nb; j++)
-        for (unsigned i = 0; i < s->na; i++)
+    for (unsigned j = 0; j < MIN(s->nb, 16u); j++) /* the bound is for the compiler */
+        for (unsigned i = 0; i < MIN(s->na, 16u); i++)
             res |= (unsigned)(s->a[i] == s->b[j]) << j;
     return res;
 }
@@ -73,8 +73,8 @@ static unsigned match_ranges(const struct strings *s)
 {
     unsigned res = 0;
 
-    for (unsigned j = 0; j < s->nb; j++)
-        for (unsigned i = 0; i + 1 < s->na; i += 2)
+    for (unsigned j = 0; j < MIN(s->nb, 16u); j++)
+        for (unsigned i = 0; i + 1 < MIN(s->na, 16u); i += 2)
             res |= (unsigned)(s->a[i] <= s->b[j] && s->b[j] <= s->a[i + 1]) << j;
     return res;
 }
