@@ -70,8 +70,13 @@ static void put_gas(uint8_t *p, uint64_t port, unsigned bytes)
 static uint64_t put_fadt(struct tables *t, const struct acpi_config *c, uint64_t dsdt,
                          uint64_t facs)
 {
-    enum { F_WBINVD = 1 << 0, F_PROC_C1 = 1 << 2, F_FIX_RTC = 1 << 6, F_TMR_VAL_EXT = 1 << 8,
-           F_RESET_REG_SUP = 1 << 10 };
+    enum {
+        F_WBINVD = 1 << 0,
+        F_PROC_C1 = 1 << 2,
+        F_FIX_RTC = 1 << 6,
+        F_TMR_VAL_EXT = 1 << 8,
+        F_RESET_REG_SUP = 1 << 10
+    };
     enum { ARCH_LEGACY = 1 << 0, ARCH_8042 = 1 << 1, ARCH_NO_VGA = 1 << 2 };
     uint8_t *p = table_begin(t, "FACP", 4, 244);
 
@@ -134,8 +139,8 @@ static unsigned level_irqs(const struct acpi_config *c)
 static uint64_t put_madt(struct tables *t, const struct acpi_config *c)
 {
     unsigned level = level_irqs(c);
-    size_t len = HEADER + 8 + 8 * (size_t)c->cpus + 12 + 6 +
-                 10 * (size_t)(1 + __builtin_popcount(level));
+    size_t len =
+        HEADER + 8 + 8 * (size_t)c->cpus + 12 + 6 + 10 * (size_t)(1 + __builtin_popcount(level));
     uint8_t *start = table_begin(t, "APIC", 3, len), *p = start;
 
     if (!p)
@@ -250,8 +255,8 @@ int acpi_build(const struct acpi_config *c, const struct acpi_place *place, uint
     n += list[n] != 0;
     uint64_t xsdt = put_xsdt(&t, list, n);
     if (t.full)
-        return fail(err, ENOSPC, "ACPI tables for %u processors do not fit into %zu bytes",
-                    c->cpus, size);
+        return fail(err, ENOSPC, "ACPI tables for %u processors do not fit into %zu bytes", c->cpus,
+                    size);
     put_rsdp(buf, xsdt);
     *used = t.n;
     return 0;

@@ -207,8 +207,8 @@ static unsigned hex(char c)
 /* EISAID [ACPI 19.6.37]: three letters of 5 bits, four hex digits, bytes most significant first. */
 void aml_eisaid(struct aml *a, const char *id)
 {
-    unsigned letters = (unsigned)(id[0] - '@') << 10 | (unsigned)(id[1] - '@') << 5 |
-                       (unsigned)(id[2] - '@');
+    unsigned letters =
+        (unsigned)(id[0] - '@') << 10 | (unsigned)(id[1] - '@') << 5 | (unsigned)(id[2] - '@');
     unsigned number = hex(id[3]) << 12 | hex(id[4]) << 8 | hex(id[5]) << 4 | hex(id[6]);
     uint8_t raw[5] = {0x0c};
 

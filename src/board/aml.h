@@ -39,7 +39,7 @@ void aml_path(struct aml *a, const char *path); /* a reference */
 void aml_int(struct aml *a, uint64_t v);
 void aml_string(struct aml *a, const char *s);
 void aml_eisaid(struct aml *a, const char *id); /* "PNP0A08" */
-void aml_return(struct aml *a); /* Return (what follows) */
+void aml_return(struct aml *a);                 /* Return (what follows) */
 void aml_store_arg0(struct aml *a, const char *path);
 
 void aml_name_int(struct aml *a, const char *path, uint64_t v);

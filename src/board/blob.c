@@ -22,8 +22,7 @@ static int too_large(const char *what, const char *path, uint64_t limit, struct 
                 path, limit >> 20);
 }
 
-int blob_read(struct blob *b, const char *what, const char *path, uint64_t limit,
-              struct error *err)
+int blob_read(struct blob *b, const char *what, const char *path, uint64_t limit, struct error *err)
 {
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;

@@ -11,6 +11,7 @@
 
 #include "board/blob.h"
 
+/* clang-format off */
 enum {
     /* setup header */
     BZ_SETUP_SECTS = 0x1f1, BZ_SYSSIZE = 0x1f4, BZ_VID_MODE = 0x1fa, BZ_BOOT_FLAG = 0x1fe,
@@ -25,6 +26,7 @@ enum {
     BP_EXT_RAMDISK_SIZE = 0x0c4, BP_EXT_CMD_LINE_PTR = 0x0c8, BP_ALT_MEM_K = 0x1e0,
     BP_E820_ENTRIES = 0x1e8, BP_E820_TABLE = 0x2d0, BP_SIZE = 0x1000,
 };
+/* clang-format on */
 
 #define BZ_MAGIC 0x53726448u /* "HdrS" */
 enum { BZ_LOADED_HIGH = 1, BZ_CAN_USE_HEAP = 0x80 };

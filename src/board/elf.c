@@ -50,7 +50,8 @@ int elf_open(struct elf *e, const uint8_t *data, size_t size, struct error *err)
     *e = (struct elf){.data = data, .size = size, .start = UINT64_MAX};
     if (!elf_is(data, size) || size < sizeof(Elf32_Ehdr))
         return fail(err, EINVAL, "no ELF file");
-    if (data[EI_DATA] != ELFDATA2LSB || (data[EI_CLASS] != ELFCLASS32 && data[EI_CLASS] != ELFCLASS64))
+    if (data[EI_DATA] != ELFDATA2LSB ||
+        (data[EI_CLASS] != ELFCLASS32 && data[EI_CLASS] != ELFCLASS64))
         return fail(err, EINVAL, "an ELF file of another kind of machine");
     e->is64 = data[EI_CLASS] == ELFCLASS64;
     if (e->is64 && size < sizeof(Elf64_Ehdr))

@@ -101,8 +101,8 @@ void entry_real16(struct x86_state *s, uint16_t cseg, uint16_t ip, uint16_t dseg
     for (unsigned i = SEG_ES; i <= SEG_GS; i++)
         s->seg[i] = (struct x86_seg){
             .sel = dseg, .base = (uint32_t)dseg << 4, .limit = 0xffff, .attr = data};
-    s->seg[SEG_CS] = (struct x86_seg){.sel = cseg, .base = (uint32_t)cseg << 4, .limit = 0xffff,
-                                      .attr = data | SEG_A_CODE};
+    s->seg[SEG_CS] = (struct x86_seg){
+        .sel = cseg, .base = (uint32_t)cseg << 4, .limit = 0xffff, .attr = data | SEG_A_CODE};
     s->gdtr = (struct x86_dtable){.base = 0, .limit = 0xffff};
     s->idtr = (struct x86_dtable){.base = 0, .limit = 0x3ff};
     s->r[RSP] = sp;

@@ -11,8 +11,8 @@
 struct mem;
 
 /* Where the loaders keep what the entry states need, all in low RAM. */
-#define ENTRY_GDT 0x500u       /* null, null, 0x10 code, 0x18 data, 0x20 TSS */
-#define ENTRY_TSS 0x580u       /* 104 bytes */
+#define ENTRY_GDT 0x500u          /* null, null, 0x10 code, 0x18 data, 0x20 TSS */
+#define ENTRY_TSS 0x580u          /* 104 bytes */
 #define ENTRY_PAGE_TABLES 0x1000u /* PML4, PDPT, 4 page directories: 6 pages */
 
 /* 32-bit protected mode, paging off, flat segments (CS 0x10, data 0x18), interrupts off. */

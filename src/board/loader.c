@@ -50,8 +50,8 @@ int loader_find_elf(struct loader *l, struct error *err)
         if (!rc && !bz.payload)
             rc = fail(err, EINVAL, "no packed kernel in it");
         if (!rc)
-            rc = payload_unpack(bz.payload, bz.payload_size, KERNEL_UNPACKED_MAX, &l->unpacked,
-                                err);
+            rc =
+                payload_unpack(bz.payload, bz.payload_size, KERNEL_UNPACKED_MAX, &l->unpacked, err);
         if (!rc)
             rc = elf_open(&l->elf, l->unpacked.data, l->unpacked.size, err);
     }

@@ -23,9 +23,9 @@ struct loader;
 #define LOADER_MODULES_MAX 16
 
 struct loader_config {
-    const char *type; /* name of a loader_type, NULL or "auto" */
+    const char *type;                      /* name of a loader_type, NULL or "auto" */
     const char *kernel, *initrd, *cmdline; /* initrd, cmdline may be NULL */
-    const char *const *modules; /* "FILE ARGUMENTS": multiboot's */
+    const char *const *modules;            /* "FILE ARGUMENTS": multiboot's */
     size_t nmodules;
     uint64_t memory; /* larger files are not even read; 0: no such limit */
 };
@@ -51,7 +51,7 @@ struct loader {
     struct blob unpacked; /* the ELF image out of a bzImage, where somebody asked for it */
     struct elf elf;       /* of kernel or unpacked; .data NULL: none found yet */
     bool elf_tried;
-    char *cmdline;        /* never NULL */
+    char *cmdline;                                   /* never NULL */
     struct loader_module module[LOADER_MODULES_MAX]; /* initrd first */
     unsigned nmodules;
 };

@@ -81,8 +81,8 @@ static int set_addresses(struct image *im, const struct blob *b, const uint32_t 
         return fail(err, EINVAL, "truncated: %" PRIu64 " bytes to load, the file has %zu", filesz,
                     b->size);
     uint64_t memsz = bss_end > load ? (uint64_t)bss_end - load : filesz;
-    im->load = (struct elf_segment){.offset = offset, .paddr = load, .filesz = filesz,
-                                    .memsz = MAX(memsz, filesz)};
+    im->load = (struct elf_segment){
+        .offset = offset, .paddr = load, .filesz = filesz, .memsz = MAX(memsz, filesz)};
     return 0;
 }
 
@@ -220,8 +220,8 @@ static int put_info1(struct loader *l, struct machine *m, const struct memmap *m
 {
     uint8_t info[120] = {0};
     uint32_t texts = TEXTS;
-    auto_free char *cmdline = xasprintf("%s%s%s", l->kernel_name, *l->cmdline ? " " : "",
-                                        l->cmdline);
+    auto_free char *cmdline =
+        xasprintf("%s%s%s", l->kernel_name, *l->cmdline ? " " : "", l->cmdline);
     uint32_t cmd_at = put_text(m, &texts, cmdline, err);
     uint32_t name_at = cmd_at ? put_text(m, &texts, loader_name, err) : 0;
 

@@ -154,8 +154,7 @@ static int unpack_lzma(const uint8_t *in, size_t size, struct sink *s, struct er
 #if HAVE_BZ2
 static int unpack_bzip2(const uint8_t *in, size_t size, struct sink *s, struct error *err)
 {
-    bz_stream z = {.next_in = (char *)(uintptr_t)in,
-                   .avail_in = (unsigned)MIN(size, UINT32_MAX)};
+    bz_stream z = {.next_in = (char *)(uintptr_t)in, .avail_in = (unsigned)MIN(size, UINT32_MAX)};
     int rc = 0, zrc = BZ2_bzDecompressInit(&z, 0, 0);
 
     while (zrc == BZ_OK && !(rc = sink_grow(s, STEP, err))) {
@@ -179,8 +178,13 @@ static int unpack_bzip2(const uint8_t *in, size_t size, struct sink *s, struct e
 #if HAVE_LZO2
 /* lzop's header [lzop.c of lzop]: magic 9, version 2, lib version 2, (needed 2), method 1,
  * (level 1), flags 4, (filter 4), mode 4, mtime 4, (mtime high 4), name length 1, name, sum 4. */
-enum { LZOP_ADLER_D = 1, LZOP_ADLER_C = 2, LZOP_CRC_D = 0x100, LZOP_CRC_C = 0x200,
-       LZOP_FILTER = 0x800 };
+enum {
+    LZOP_ADLER_D = 1,
+    LZOP_ADLER_C = 2,
+    LZOP_CRC_D = 0x100,
+    LZOP_CRC_C = 0x200,
+    LZOP_FILTER = 0x800
+};
 
 static size_t lzop_header(const uint8_t *in, size_t size, uint32_t *flags)
 {

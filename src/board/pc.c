@@ -48,7 +48,7 @@
 #define ACPI_ROOM 0x10000u
 #define SMBIOS_TABLES 0xf1000u /* behind bios16, before its table */
 #define SMBIOS_ROOM 0x6000u
-#define EBDA 0x9f000u      /* the last page of low RAM; its first byte is its size */
+#define EBDA 0x9f000u /* the last page of low RAM; its first byte is its size */
 #define ACPI_FACS 0x9f400u
 #define PCI64_SIZE (UINT64_C(32) << 30)
 

@@ -94,11 +94,11 @@ static void put_processors(struct smbios *s, const struct smbios_config *c)
 {
     for (unsigned i = 0; i < c->cpus; i++) {
         uint8_t cpu[0x30] = {0};
-        cpu[5] = 3;          /* central processor */
-        cpu[6] = 1;          /* family: other */
+        cpu[5] = 3; /* central processor */
+        cpu[6] = 1; /* family: other */
         st_le16(cpu + 0x16, 0);
-        cpu[0x18] = 0x41;    /* populated, enabled */
-        cpu[0x19] = 1;       /* upgrade: other */
+        cpu[0x18] = 0x41; /* populated, enabled */
+        cpu[0x19] = 1;    /* upgrade: other */
         st_le16(cpu + 0x1a, 0xffff);
         st_le16(cpu + 0x1c, 0xffff);
         st_le16(cpu + 0x1e, 0xffff);

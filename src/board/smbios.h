@@ -11,7 +11,7 @@
 struct smbios_config {
     uint64_t ram, low_top;
     unsigned cpus;
-    uint8_t uuid[16]; /* in text order */
+    uint8_t uuid[16];    /* in text order */
     const char *version; /* of the board: "pc-1" */
     const char *cpu;     /* model's name */
 };

@@ -18,7 +18,7 @@ const struct exit_text exit_texts[] = {
 #define EXIT_TEXT(name, value, meaning) {value, meaning},
     EXIT_CODES(EXIT_TEXT)
 #undef EXIT_TEXT
-    {0, NULL},
+        {0, NULL},
 };
 
 const struct command *command_find(const char *name)

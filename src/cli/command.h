@@ -16,9 +16,9 @@ struct command_example {
 
 struct command {
     const char *name;
-    const char *summary;  /* one line */
-    const char *operands; /* "[TOPIC]" or NULL */
-    const char *text;     /* what there is to know beyond the options; may be NULL */
+    const char *summary;       /* one line */
+    const char *operands;      /* "[TOPIC]" or NULL */
+    const char *text;          /* what there is to know beyond the options; may be NULL */
     const struct opt *options; /* may be NULL */
     const struct command_example *examples; /* ends with line NULL; may be NULL */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns an exit code */

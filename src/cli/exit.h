@@ -6,13 +6,13 @@
 #define QUAD_CLI_EXIT_H
 
 /* EXIT_CODE(name, value, meaning) */
-#define EXIT_CODES(EXIT_CODE)                                                      \
-    EXIT_CODE(EXIT_OK, 0, "done; the guest powered off, or you left it")           \
-    EXIT_CODE(EXIT_FAILED, 1, "it cannot be done; the message says why")           \
-    EXIT_CODE(EXIT_USAGE, 2, "the command line is wrong")                          \
-    EXIT_CODE(EXIT_PANIC, 10, "the guest's kernel panicked")                       \
+#define EXIT_CODES(EXIT_CODE)                                                        \
+    EXIT_CODE(EXIT_OK, 0, "done; the guest powered off, or you left it")             \
+    EXIT_CODE(EXIT_FAILED, 1, "it cannot be done; the message says why")             \
+    EXIT_CODE(EXIT_USAGE, 2, "the command line is wrong")                            \
+    EXIT_CODE(EXIT_PANIC, 10, "the guest's kernel panicked")                         \
     EXIT_CODE(EXIT_TRIPLE_FAULT, 11, "the guest's processor stopped (triple fault)") \
-    EXIT_CODE(EXIT_WATCHDOG, 12, "the guest's watchdog fired")                     \
+    EXIT_CODE(EXIT_WATCHDOG, 12, "the guest's watchdog fired")                       \
     EXIT_CODE(EXIT_RESET, 13, "the guest rebooted, with --on-reboot exit")
 
 enum exit_code {

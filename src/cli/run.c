@@ -27,28 +27,17 @@ static int open_trace(const struct guest_config *c, struct error *err)
 static int end_code(enum vm_end end, const struct guest_config *c, const struct error *err)
 {
     switch (end) {
-    case VM_POWEROFF:
-        log_notice("%s: powered off", c->name);
-        return EXIT_OK;
-    case VM_QUIT:
-        log_notice("%s: left", c->name);
-        return EXIT_OK;
-    case VM_RESET:
-        log_notice("%s: rebooted (--on-reboot exit)", c->name);
-        return EXIT_RESET;
-    case VM_PANIC:
-        log_error("%s: its kernel panicked", c->name);
-        return EXIT_PANIC;
+    case VM_POWEROFF: log_notice("%s: powered off", c->name); return EXIT_OK;
+    case VM_QUIT: log_notice("%s: left", c->name); return EXIT_OK;
+    case VM_RESET: log_notice("%s: rebooted (--on-reboot exit)", c->name); return EXIT_RESET;
+    case VM_PANIC: log_error("%s: its kernel panicked", c->name); return EXIT_PANIC;
     case VM_TRIPLE_FAULT:
         log_error("%s: triple fault: its processor met an exception that it could not deliver",
                   c->name);
         return EXIT_TRIPLE_FAULT;
-    case VM_WATCHDOG:
-        log_error("%s: its watchdog fired", c->name);
-        return EXIT_WATCHDOG;
+    case VM_WATCHDOG: log_error("%s: its watchdog fired", c->name); return EXIT_WATCHDOG;
     case VM_RUNNING:
-    case VM_FAILED:
-        break;
+    case VM_FAILED: break;
     }
     return command_failed(err);
 }
@@ -61,8 +50,7 @@ static int run_guest(const struct guest_config *c)
     if (c->quiet)
         log_set_level(LOG_WARN);
     if (open_trace(c, &err) || vm_create(&vm, c, &err))
-        return err.code == EINVAL && !vm ? command_usage(&command_run, &err)
-                                         : command_failed(&err);
+        return err.code == EINVAL && !vm ? command_usage(&command_run, &err) : command_failed(&err);
     enum vm_end end = vm_run(vm, &err);
     if (c->stats)
         vm_stats(vm, stderr);
@@ -82,8 +70,7 @@ static int run(int argc, char **argv)
     else if (c.help)
         help_print(&command_run, stdout), code = EXIT_OK;
     else if (rest < argc)
-        fail(&err, EINVAL, "run takes no operand \"%s\"; try: --kernel %s", argv[rest],
-             argv[rest]),
+        fail(&err, EINVAL, "run takes no operand \"%s\"; try: --kernel %s", argv[rest], argv[rest]),
             code = command_usage(&command_run, &err);
     else if (guest_config_check(&c, &err))
         code = command_usage(&command_run, &err);
@@ -97,8 +84,7 @@ static const struct command_example examples[] = {
     {"quad run --kernel vmlinuz --initrd initrd.img", "boot Linux, its console is this terminal"},
     {"quad run --mode full --kernel vmlinuz -m 1G -c 2 --append 'console=ttyS0 quiet'",
      "full virtualization, 1 GiB, two processors, your own command line"},
-    {"quad run --kernel vmlinuz --serial file:console.log </dev/null",
-     "the console into a file"},
+    {"quad run --kernel vmlinuz --serial file:console.log </dev/null", "the console into a file"},
     {"quad run --kernel xen.gz --append 'console=com1' --module 'vmlinuz console=hvc0'",
      "a multiboot kernel with a module"},
     {NULL, NULL},

@@ -9,9 +9,9 @@
 
 const char inventory_kinds[] = "engines, boards, devices, models";
 
-#define PRINT(list, out)                                                      \
-    for (size_t i = 0; (list)[i]; i++)                                        \
-        fprintf(out, "  %-18s %s\n", (list)[i]->name, (list)[i]->help ? (list)[i]->help : "")
+#define PRINT(list, out)               \
+    for (size_t i = 0; (list)[i]; i++) \
+    fprintf(out, "  %-18s %s\n", (list)[i]->name, (list)[i]->help ? (list)[i]->help : "")
 
 bool inventory_print(const char *kind, FILE *out)
 {
@@ -24,17 +24,10 @@ bool inventory_print(const char *kind, FILE *out)
         found = true;
         fprintf(out, "%s:\n", kinds[k]);
         switch (k) {
-        case 0:
-            PRINT(registry_engines, out);
-            break;
-        case 1:
-            PRINT(registry_boards, out);
-            break;
-        case 2:
-            PRINT(registry_devices, out);
-            break;
-        default:
-            PRINT(x86_models, out);
+        case 0: PRINT(registry_engines, out); break;
+        case 1: PRINT(registry_boards, out); break;
+        case 2: PRINT(registry_devices, out); break;
+        default: PRINT(x86_models, out);
         }
     }
     return found;

@@ -77,20 +77,15 @@ static void vm_on_event(void *opaque, enum machine_event ev)
     if (vm->end != VM_RUNNING)
         return;
     switch (ev) {
-    case EV_NONE:
-        break;
-    case EV_POWEROFF:
-        vm_end(vm, VM_POWEROFF);
-        break;
+    case EV_NONE: break;
+    case EV_POWEROFF: vm_end(vm, VM_POWEROFF); break;
     case EV_RESET:
         if (!strcmp(vm->config->on_reboot, "exit"))
             vm_end(vm, VM_RESET);
         else
             vm_reboot(vm);
         break;
-    case EV_TRIPLE_FAULT:
-        vm_end(vm, VM_TRIPLE_FAULT);
-        break;
+    case EV_TRIPLE_FAULT: vm_end(vm, VM_TRIPLE_FAULT); break;
     case EV_PANIC:
         if (!strcmp(vm->config->on_panic, "pause"))
             vm_pause(vm, "its kernel panicked");
@@ -98,18 +93,10 @@ static void vm_on_event(void *opaque, enum machine_event ev)
             vm_end(vm, VM_PANIC);
         break;
     case EV_CRASH_LOADED: /* its own crash kernel takes over */
-    case EV_SUSPEND:      /* S3 is not offered by the tables */
-        vm_go_on(vm);
-        break;
-    case EV_WATCHDOG:
-        vm_watchdog(vm);
-        break;
-    case EV_FAIL:
-        vm_end(vm, VM_FAILED);
-        break;
-    case EV_QUIT:
-        vm_end(vm, VM_QUIT);
-        break;
+    case EV_SUSPEND: /* S3 is not offered by the tables */ vm_go_on(vm); break;
+    case EV_WATCHDOG: vm_watchdog(vm); break;
+    case EV_FAIL: vm_end(vm, VM_FAILED); break;
+    case EV_QUIT: vm_end(vm, VM_QUIT); break;
     }
 }
 
@@ -148,8 +135,8 @@ static int open_loop(struct vm *vm, struct error *err)
     vm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (vm->signal_fd < 0)
         return fail_errno(err, errno, "cannot watch signals");
-    vm->signals = (struct loop_io){.fd = vm->signal_fd, .events = LOOP_READ, .ready = vm_signal,
-                                   .opaque = vm};
+    vm->signals = (struct loop_io){
+        .fd = vm->signal_fd, .events = LOOP_READ, .ready = vm_signal, .opaque = vm};
     return loop_add(&vm->loop, &vm->signals, err);
 }
 
@@ -260,9 +247,13 @@ static int choose_way(struct vm *vm, struct error *err)
 static int open_loader(struct vm *vm, struct error *err)
 {
     const struct guest_config *c = vm->config;
-    struct loader_config lc = {.type = c->loader, .kernel = c->kernel, .initrd = c->initrd,
-                               .cmdline = c->append, .modules = c->modules.items,
-                               .nmodules = c->modules.count, .memory = c->memory};
+    struct loader_config lc = {.type = c->loader,
+                               .kernel = c->kernel,
+                               .initrd = c->initrd,
+                               .cmdline = c->append,
+                               .modules = c->modules.items,
+                               .nmodules = c->modules.count,
+                               .memory = c->memory};
     int rc = loader_open(&vm->loader, &lc, err);
 
     if (rc)
@@ -342,7 +333,9 @@ int vm_create(struct vm **out, const struct guest_config *config, struct error *
     const struct board_type *board = registry_boards[0];
     int rc;
 
-    *vm = (struct vm){.config = config, .signal_fd = -1, .hint_fd = -1,
+    *vm = (struct vm){.config = config,
+                      .signal_fd = -1,
+                      .hint_fd = -1,
                       .guest = {.name = config->name, .state = GUEST_CREATED}};
     rc = choose_way(vm, err);
     if (!rc)
@@ -405,8 +398,8 @@ static void arm_hint(struct vm *vm)
     if (vm->hint_fd < 0)
         return;
     timerfd_settime(vm->hint_fd, 0, &when, NULL);
-    vm->hint = (struct loop_io){.fd = vm->hint_fd, .events = LOOP_READ, .ready = vm_hint,
-                                .opaque = vm};
+    vm->hint =
+        (struct loop_io){.fd = vm->hint_fd, .events = LOOP_READ, .ready = vm_hint, .opaque = vm};
     if (loop_add(&vm->loop, &vm->hint, &ignored)) {
         close(vm->hint_fd);
         vm->hint_fd = -1;
@@ -431,8 +424,8 @@ void vm_stats(struct vm *vm, FILE *out)
     struct machine *m = &vm->machine;
 
     for (unsigned i = 0; i < m->nvcpus; i++)
-        fprintf(out, "vcpu%u.halts: %" PRIu64 "\nvcpu%u.kicks: %" PRIu64 "\nvcpu%u.exits: %" PRIu64
-                     "\n",
+        fprintf(out,
+                "vcpu%u.halts: %" PRIu64 "\nvcpu%u.kicks: %" PRIu64 "\nvcpu%u.exits: %" PRIu64 "\n",
                 i, m->vcpus[i]->n_halts, i, m->vcpus[i]->n_kicks, i, m->vcpus[i]->n_exits);
     fprintf(out, "ports.unclaimed_reads: %" PRIu64 "\nports.unclaimed_writes: %" PRIu64 "\n",
             m->ports.unclaimed_reads, m->ports.unclaimed_writes);

@@ -26,7 +26,7 @@ struct guest_config;
 enum vm_end {
     VM_RUNNING,
     VM_POWEROFF,
-    VM_QUIT, /* the person left, or a signal asked to */
+    VM_QUIT,  /* the person left, or a signal asked to */
     VM_RESET, /* --on-reboot exit */
     VM_PANIC,
     VM_TRIPLE_FAULT,

@@ -86,18 +86,18 @@ static int unknown(const char *what, const char *name, const char *const *names,
     return fail(err, EINVAL, "no %s is called \"%s\"; try: %s", what, name, all);
 }
 
-#define FIND(list, what, name, out, err)                       \
-    do {                                                       \
-        const char *names_[32];                                \
-        size_t n_ = 0;                                         \
-        for (; (list)[n_] && n_ < ARRAY_LEN(names_); n_++) {   \
-            names_[n_] = (list)[n_]->name;                     \
-            if (!strcmp(names_[n_], name)) {                   \
-                *(out) = (list)[n_];                           \
-                return 0;                                      \
-            }                                                  \
-        }                                                      \
-        return unknown(what, name, names_, n_, err);           \
+#define FIND(list, what, name, out, err)                     \
+    do {                                                     \
+        const char *names_[32];                              \
+        size_t n_ = 0;                                       \
+        for (; (list)[n_] && n_ < ARRAY_LEN(names_); n_++) { \
+            names_[n_] = (list)[n_]->name;                   \
+            if (!strcmp(names_[n_], name)) {                 \
+                *(out) = (list)[n_];                         \
+                return 0;                                    \
+            }                                                \
+        }                                                    \
+        return unknown(what, name, names_, n_, err);         \
     } while (0)
 
 int registry_find_way(const char *name, const struct way **out, struct error *err)

@@ -131,22 +131,14 @@ size_t kernel_gen(enum kernel_gen kind, uint8_t *buf)
     memset(buf, 0, KERNEL_GEN_MAX);
     st_le32(entry, KERNEL_GEN_AT + 16);
     switch (kind) {
-    case KERNEL_BZIMAGE:
-        return gen_bzimage(buf, true);
-    case KERNEL_BZIMAGE_32:
-        return gen_bzimage(buf, false);
-    case KERNEL_PVH:
-        return gen_elf64(buf, 18, entry, 4);
-    case KERNEL_VMLINUX:
-        return gen_elf64(buf, 6, "linux", 6);
-    case KERNEL_MULTIBOOT:
-        return gen_multiboot(buf, false);
-    case KERNEL_MULTIBOOT_FLAT:
-        return gen_multiboot(buf, true);
-    case KERNEL_MULTIBOOT2:
-        return gen_multiboot2(buf);
-    case KERNEL_GENS:
-        break;
+    case KERNEL_BZIMAGE: return gen_bzimage(buf, true);
+    case KERNEL_BZIMAGE_32: return gen_bzimage(buf, false);
+    case KERNEL_PVH: return gen_elf64(buf, 18, entry, 4);
+    case KERNEL_VMLINUX: return gen_elf64(buf, 6, "linux", 6);
+    case KERNEL_MULTIBOOT: return gen_multiboot(buf, false);
+    case KERNEL_MULTIBOOT_FLAT: return gen_multiboot(buf, true);
+    case KERNEL_MULTIBOOT2: return gen_multiboot2(buf);
+    case KERNEL_GENS: break;
     }
     return 0;
 }

@@ -11,13 +11,13 @@
 #define KERNEL_GEN_MAX 16384
 
 enum kernel_gen {
-    KERNEL_BZIMAGE,    /* protocol 2.15, 64-bit entry, no payload */
-    KERNEL_BZIMAGE_32, /* without the 64-bit entry, not relocatable */
-    KERNEL_PVH,        /* ELF64 with PHYS32_ENTRY */
-    KERNEL_VMLINUX,    /* ELF64 whose note says "linux" */
-    KERNEL_MULTIBOOT,  /* ELF32 with a multiboot 1 header */
+    KERNEL_BZIMAGE,        /* protocol 2.15, 64-bit entry, no payload */
+    KERNEL_BZIMAGE_32,     /* without the 64-bit entry, not relocatable */
+    KERNEL_PVH,            /* ELF64 with PHYS32_ENTRY */
+    KERNEL_VMLINUX,        /* ELF64 whose note says "linux" */
+    KERNEL_MULTIBOOT,      /* ELF32 with a multiboot 1 header */
     KERNEL_MULTIBOOT_FLAT, /* addresses in the header */
-    KERNEL_MULTIBOOT2, /* address and entry tags */
+    KERNEL_MULTIBOOT2,     /* address and entry tags */
     KERNEL_GENS,
 };
 

@@ -23,12 +23,28 @@ static unsigned pirq_of(uint8_t devfn, unsigned pin)
 static struct acpi_config config(unsigned cpus)
 {
     return (struct acpi_config){
-        .cpus = cpus, .pm_base = 0x600, .smi_cmd = 0xb2, .acpi_enable = 2, .acpi_disable = 3,
-        .gpe0_len = 16, .sci_irq = 9, .slp_typ_s5 = 7, .ioapic = 0xfec00000, .lapic = 0xfee00000,
-        .hpet = 0xfed00000, .ecam = 0xb0000000, .hpet_block_id = 0x8086a201,
-        .pci_start = 0xc0000000, .pci_end = 0xfec00000, .pci64_start = UINT64_C(0x800000000),
-        .pci64_end = UINT64_C(0x1000000000), .pvpanic = 0x505, .fw_cfg = 0x510, .serials = 2,
-        .pirq_irq = {10, 10, 11, 11, 10, 10, 11, 11}, .pirq_of = pirq_of,
+        .cpus = cpus,
+        .pm_base = 0x600,
+        .smi_cmd = 0xb2,
+        .acpi_enable = 2,
+        .acpi_disable = 3,
+        .gpe0_len = 16,
+        .sci_irq = 9,
+        .slp_typ_s5 = 7,
+        .ioapic = 0xfec00000,
+        .lapic = 0xfee00000,
+        .hpet = 0xfed00000,
+        .ecam = 0xb0000000,
+        .hpet_block_id = 0x8086a201,
+        .pci_start = 0xc0000000,
+        .pci_end = 0xfec00000,
+        .pci64_start = UINT64_C(0x800000000),
+        .pci64_end = UINT64_C(0x1000000000),
+        .pvpanic = 0x505,
+        .fw_cfg = 0x510,
+        .serials = 2,
+        .pirq_irq = {10, 10, 11, 11, 10, 10, 11, 11},
+        .pirq_of = pirq_of,
     };
 }
 

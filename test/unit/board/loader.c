@@ -31,8 +31,8 @@ static struct bench *bench_create(void)
     b->map.rsdp = 0xe0000;
     assert_int_equal(mem_add(&b->m.mem, "low", SLOT_RAM, 0, PC_LOW_RAM_END, NULL, &err), 0);
     assert_int_equal(mem_add(&b->m.mem, "rom", SLOT_ROM, PC_ROM_BASE, 0x40000, NULL, &err), 0);
-    assert_int_equal(
-        mem_add(&b->m.mem, "main", SLOT_RAM, PC_ROM_END, RAM - PC_ROM_END, NULL, &err), 0);
+    assert_int_equal(mem_add(&b->m.mem, "main", SLOT_RAM, PC_ROM_END, RAM - PC_ROM_END, NULL, &err),
+                     0);
     b->vcpu = (struct vcpu){.machine = &b->m, .cpu = &b->cpu};
     b->m.vcpus[0] = &b->vcpu;
     b->m.nvcpus = 1;
@@ -136,8 +136,7 @@ static void linux64_enters_long_mode(void **state)
     /* E820: RAM at 0 and at 1 MiB, all of it. */
     assert_int_equal(rd32(b, bp + 0x1e8) & 0xff, b->map.n);
     assert_true(rd64(b, bp + 0x2d0) == 0 && rd64(b, bp + 0x2d8) == 0xa0000);
-    assert_true(rd64(b, bp + 0x2d0 + 40) == 0x100000 &&
-                rd64(b, bp + 0x2d0 + 48) == RAM - 0x100000);
+    assert_true(rd64(b, bp + 0x2d0 + 40) == 0x100000 && rd64(b, bp + 0x2d0 + 48) == RAM - 0x100000);
     loader_close(&l);
     bench_destroy(b);
 }
@@ -304,8 +303,10 @@ static void foreign_files_are_named(void **state)
 {
     static const struct {
         const char *start, *said;
-    } files[] = {{"070701000000000000000000000000", "cpio"}, {"#!/bin/sh\necho hello world\n", "script"},
-                 {"MZ000000000000000000000000000000", "EFI"}, {"hello, hello, hello, hello, hello", "bzImage"}};
+    } files[] = {{"070701000000000000000000000000", "cpio"},
+                 {"#!/bin/sh\necho hello world\n", "script"},
+                 {"MZ000000000000000000000000000000", "EFI"},
+                 {"hello, hello, hello, hello, hello", "bzImage"}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
