@@ -70,6 +70,19 @@ static void msi_send(struct machine *m, uint64_t addr, uint32_t data)
                   data >> 15 & 1, data >> 14 & 1);
 }
 
+/* One word for all of x87, MMX, SSE and AVX: FNV-1a over the registers. */
+static uint64_t vector_digest(const struct x86_state *s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325), prime = UINT64_C(0x100000001b3);
+
+    for (unsigned i = 0; i < 16; i++)
+        for (unsigned q = 0; q < 4; q++)
+            h = (h ^ s->ymm[i].q[q]) * prime;
+    for (unsigned i = 0; i < 8; i++)
+        h = ((h ^ s->fpr[i].mant) * prime ^ s->fpr[i].se) * prime;
+    return ((h ^ s->mxcsr) * prime ^ s->fcw ^ s->fsw << 16 ^ (uint64_t)s->ftw << 32) * prime;
+}
+
 static void vcpu_show(struct vcpu *vcpu, char *text, size_t size)
 {
     const struct x86_cpu *c = vcpu->cpu;
@@ -83,12 +96,13 @@ static void vcpu_show(struct vcpu *vcpu, char *text, size_t size)
              "cs:rip=%04x:%016" PRIx64 " rflags=%08" PRIx64 " cpl=%u mode=%#x state=%u\n"
              "cr0=%08" PRIx64 " cr2=%016" PRIx64 " cr3=%016" PRIx64 " cr4=%08" PRIx64
              " efer=%" PRIx64 "\n"
-             "fs=%016" PRIx64 " gs=%016" PRIx64 " kgs=%016" PRIx64 " ss=%04x icount=%" PRIu64 "\n",
+             "fs=%016" PRIx64 " gs=%016" PRIx64 " kgs=%016" PRIx64 " ss=%04x icount=%" PRIu64 "\n"
+             "vectors=%016" PRIx64 "\n",
              r[RAX], r[RBX], r[RCX], r[RDX], r[RSI], r[RDI], r[RBP], r[RSP], r[8], r[9], r[10],
              r[11], r[12], r[13], r[14], r[15], c->s.seg[SEG_CS].sel, r[X86_RIP], x86_rflags(c),
              c->cpl, c->mode, c->s.mp_state, c->s.cr0, c->s.cr2, c->s.cr3, c->s.cr4, c->s.efer,
              c->s.seg[SEG_FS].base, c->s.seg[SEG_GS].base, c->s.kernel_gs_base,
-             c->s.seg[SEG_SS].sel, c->icount);
+             c->s.seg[SEG_SS].sel, c->icount, vector_digest(&c->s));
 }
 
 const struct arch x86_arch = {
