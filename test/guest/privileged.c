@@ -9,9 +9,9 @@
  */
 #include <stdio.h>
 
-#include "full/interp/interp.h"
 #include "lib/micro.h"
 #include "lib/test.h"
+#include "registry/registry.h"
 
 enum {
     GDT = 0x1000, LDT = 0x1800, IDT = 0x2000, TSS_A = 0x3000, TSS_B = 0x3400, TSS_C = 0x3800,
@@ -747,10 +747,56 @@ static void describe(const struct guest *g, uint64_t seed, const char *diff,
                 seed, mode_names[g->mode], g->cpl, g->s.cr0, g->s.cr4, g->s.rflags, hex, diff, a, b);
 }
 
+/* Every other engine of ours against the reference. */
+static void engines_agree(void **state)
+{
+    struct error err = {0};
+    const struct engine_type *interp;
+    unsigned cases = test_long() ? 100000 : 3000, bad = 0;
+    struct guest *g = xcalloc(1, sizeof(*g));
+    const char *only = getenv("QUAD_CASE");
+
+    (void)state;
+    assert_int_equal(registry_find_engine("interp", &interp, &err), 0);
+    for (size_t e = 0; registry_engines[e]; e++) {
+        const struct engine_type *type = registry_engines[e];
+        struct engine_caps caps;
+        if (type == interp || strcmp(type->way, "full") || type->probe(&caps, &err))
+            continue;
+        struct micro *a = micro_create(interp), *b = micro_create(type);
+        uint64_t rng = test_seed();
+        for (unsigned i = 0; i < cases && bad < 10; i++) {
+            struct micro_outcome x, y;
+            uint64_t seed = only ? strtoull(only, NULL, 0) : test_random(&rng);
+            char diff[200];
+            build(g, seed);
+            micro_run(a, &g->s, g->mem, 2000, &x);
+            micro_run(b, &g->s, g->mem, 2000, &y);
+            micro_compare(&x, &y, diff, sizeof(diff));
+            if (diff[0]) {
+                print_error("engines interp and %s:\n", type->name);
+                describe(g, seed, diff, &x, &y);
+                bad++;
+            }
+            if (only)
+                break;
+        }
+        micro_destroy(a);
+        micro_destroy(b);
+    }
+    free(g);
+    if (bad)
+        fail_msg("%u cases differ", bad);
+}
+
 static void outcomes_match_the_host(void **state)
 {
     const char *why = "";
-    struct micro *m = micro_create(&interp_engine);
+    const struct engine_type *engine;
+    struct error err = {0};
+
+    assert_int_equal(registry_find_engine(test_engine("interp"), &engine, &err), 0);
+    struct micro *m = micro_create(engine);
     struct micro_kvm *k = micro_kvm_create(&why);
     struct guest *g = xcalloc(1, sizeof(*g));
     uint64_t rng = test_seed();
@@ -795,6 +841,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outcomes_match_the_host),
+        cmocka_unit_test(engines_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
