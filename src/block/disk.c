@@ -39,7 +39,7 @@ static int choose_format(struct disk *d, const struct disk_options *o, struct er
         d->format = disk_format_find(o->formats, o->format);
         return d->format ? 0 : fail(err, EINVAL, "no disk format is called \"%s\"", o->format);
     }
-    int rc = file_read(&d->file, 0, head, sizeof(head));
+    int rc = disk_file_read(&d->file, 0, head, sizeof(head));
     if (rc)
         return fail_errno(err, -rc, "cannot read %s", o->path);
     d->format = disk_format_probe(o->formats, head, sizeof(head));

@@ -190,12 +190,12 @@ int file_writev(struct disk_file *f, uint64_t off, const struct iovec *iov, unsi
     return f->readonly ? -EROFS : transfer(f, off, iov, n, true);
 }
 
-int file_read(struct disk_file *f, uint64_t off, void *buf, size_t len)
+int disk_file_read(struct disk_file *f, uint64_t off, void *buf, size_t len)
 {
     return file_readv(f, off, &(struct iovec){buf, len}, 1);
 }
 
-int file_write(struct disk_file *f, uint64_t off, const void *buf, size_t len)
+int disk_file_write(struct disk_file *f, uint64_t off, const void *buf, size_t len)
 {
     return file_writev(f, off, &(struct iovec){(void *)(uintptr_t)buf, len}, 1);
 }
@@ -222,7 +222,7 @@ static int write_zeroes(struct disk_file *f, uint64_t off, uint64_t len)
 
     while (len) {
         size_t n = (size_t)MIN(len, (uint64_t)sizeof(zeroes));
-        int rc = file_write(f, off, zeroes, n);
+        int rc = disk_file_write(f, off, zeroes, n);
         if (rc)
             return rc;
         off += n;

@@ -45,8 +45,8 @@ int file_lock(struct disk_file *f, bool write, struct error *err);
 
 uint64_t file_size(struct disk_file *f);
 int file_truncate(struct disk_file *f, uint64_t size);
-int file_read(struct disk_file *f, uint64_t off, void *buf, size_t len);
-int file_write(struct disk_file *f, uint64_t off, const void *buf, size_t len);
+int disk_file_read(struct disk_file *f, uint64_t off, void *buf, size_t len);
+int disk_file_write(struct disk_file *f, uint64_t off, const void *buf, size_t len);
 int file_readv(struct disk_file *f, uint64_t off, const struct iovec *iov, unsigned n);
 int file_writev(struct disk_file *f, uint64_t off, const struct iovec *iov, unsigned n);
 int file_sync(struct disk_file *f);

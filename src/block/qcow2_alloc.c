@@ -52,7 +52,7 @@ static int refb_get(struct qcow2 *q, uint64_t ti, uint8_t **out)
         uint8_t *b = calloc(1, q->cs);
         if (!b)
             return -ENOMEM;
-        int rc = file_read(&q->d->file, at, b, q->cs);
+        int rc = disk_file_read(&q->d->file, at, b, q->cs);
         if (rc) {
             free(b);
             return rc;
@@ -339,7 +339,7 @@ int qcow2_read_table(struct qcow2 *q, uint64_t offset, uint64_t entries, uint64_
     *out = NULL;
     if (!t)
         return -ENOMEM;
-    int rc = entries ? file_read(&q->d->file, offset, t, entries * sizeof(*t)) : 0;
+    int rc = entries ? disk_file_read(&q->d->file, offset, t, entries * sizeof(*t)) : 0;
     if (rc) {
         free(t);
         return rc;
@@ -358,7 +358,7 @@ int qcow2_write_table(struct qcow2 *q, uint64_t offset, const uint64_t *table, u
         return -ENOMEM;
     for (uint64_t i = 0; i < entries; i++)
         st_be64(b + 8 * i, table[i]);
-    return file_write(&q->d->file, offset, b, entries * 8);
+    return disk_file_write(&q->d->file, offset, b, entries * 8);
 }
 
 static int sync_file(struct qcow2 *q)
@@ -372,7 +372,7 @@ static int flush_refcounts(struct qcow2 *q)
 
     for (uint32_t i = 0; q->refb_any_dirty && i < q->reft_entries && !rc; i++)
         if (q->refb_dirty[i]) {
-            rc = file_write(&q->d->file, q->reft[i], q->refb[i], q->cs);
+            rc = disk_file_write(&q->d->file, q->reft[i], q->refb[i], q->cs);
             if (!rc)
                 q->refb_dirty[i] = 0;
         }
@@ -389,7 +389,7 @@ static int flush_refcounts(struct qcow2 *q)
         uint8_t b[12];
         st_be64(b, q->reft_offset);
         st_be32(b + 8, q->reft_clusters);
-        rc = file_write(&q->d->file, H_REFT_OFFSET, b, sizeof(b));
+        rc = disk_file_write(&q->d->file, H_REFT_OFFSET, b, sizeof(b));
         if (!rc)
             rc = sync_file(q);
     }
@@ -407,7 +407,7 @@ static int flush_l2(struct qcow2 *q)
             struct qcow2_l2 *t = list_entry(it, struct qcow2_l2, lru);
             if (!t->dirty)
                 continue;
-            rc = file_write(&q->d->file, q->l1[t->index] & QCOW2_OFFSET, t->entries, q->cs);
+            rc = disk_file_write(&q->d->file, q->l1[t->index] & QCOW2_OFFSET, t->entries, q->cs);
             if (rc)
                 return rc;
             t->dirty = false;

@@ -43,7 +43,7 @@ int qcow2_write_header32(struct qcow2 *q, unsigned at, uint32_t v)
     uint8_t b[4];
 
     st_be32(b, v);
-    return file_write(&q->d->file, at, b, sizeof(b));
+    return disk_file_write(&q->d->file, at, b, sizeof(b));
 }
 
 int qcow2_write_header64(struct qcow2 *q, unsigned at, uint64_t v)
@@ -51,7 +51,7 @@ int qcow2_write_header64(struct qcow2 *q, unsigned at, uint64_t v)
     uint8_t b[8];
 
     st_be64(b, v);
-    return file_write(&q->d->file, at, b, sizeof(b));
+    return disk_file_write(&q->d->file, at, b, sizeof(b));
 }
 
 int qcow2_write_features(struct qcow2 *q)
@@ -63,7 +63,7 @@ int qcow2_write_features(struct qcow2 *q)
     st_be64(b, q->incompatible);
     st_be64(b + 8, q->compatible);
     st_be64(b + 16, q->autoclear);
-    int rc = file_write(&q->d->file, H_INCOMPATIBLE, b, sizeof(b));
+    int rc = disk_file_write(&q->d->file, H_INCOMPATIBLE, b, sizeof(b));
     return rc ? rc : file_sync(&q->d->file);
 }
 
@@ -167,7 +167,7 @@ static int parse_tables(struct qcow2 *q, const uint8_t *h, struct error *err)
 int qcow2_parse(struct qcow2 *q, struct error *err)
 {
     uint8_t first[H_V3_LENGTH + 8];
-    int rc = file_read(&q->d->file, 0, first, sizeof(first));
+    int rc = disk_file_read(&q->d->file, 0, first, sizeof(first));
 
     if (rc)
         return fail_errno(err, -rc, "qcow2: cannot read the header");
@@ -186,7 +186,7 @@ int qcow2_parse(struct qcow2 *q, struct error *err)
     q->d->cluster_size = (uint32_t)q->cs;
     q->l2_bits = q->cluster_bits - 3;
     auto_free uint8_t *h = calloc(1, q->cs + 8);
-    if (!h || (rc = file_read(&q->d->file, 0, h, q->cs)))
+    if (!h || (rc = disk_file_read(&q->d->file, 0, h, q->cs)))
         return fail_errno(err, h ? -rc : ENOMEM, "qcow2: cannot read the header");
     rc = parse_features(q, h, err);
     if (rc)
@@ -345,7 +345,7 @@ int qcow2_create(struct disk_file *f, const struct disk_create *c, struct error 
         put_refcount(b + (1 + l.reft_clusters) * l.cs, i, order);
     rc = file_truncate(f, l.total * l.cs);
     if (!rc)
-        rc = file_write(f, 0, b, len);
+        rc = disk_file_write(f, 0, b, len);
     if (!rc)
         rc = file_sync(f);
     return rc ? fail_errno(err, -rc, "qcow2: cannot write %s", f->path) : 0;

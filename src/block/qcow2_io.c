@@ -110,7 +110,7 @@ static int read_cluster(struct qcow2 *q, uint64_t off, uint64_t entry, uint8_t *
         return 0;
     }
     if (entry & QCOW2_OFFSET)
-        return file_read(&q->d->file, entry & QCOW2_OFFSET, buf, q->cs);
+        return disk_file_read(&q->d->file, entry & QCOW2_OFFSET, buf, q->cs);
     return disk_read_backing(q->d, off, &v, 1, q->cs);
 }
 
@@ -126,9 +126,9 @@ static int fill_edge(struct qcow2 *q, uint64_t off, uint64_t from, uint64_t to, 
     if (!rc)
         rc = read_cluster(q, off, entry, buf);
     if (!rc && from)
-        rc = file_write(&q->d->file, host, buf, from);
+        rc = disk_file_write(&q->d->file, host, buf, from);
     if (!rc && to < q->cs)
-        rc = file_write(&q->d->file, host + to, buf + to, q->cs - to);
+        rc = disk_file_write(&q->d->file, host + to, buf + to, q->cs - to);
     return rc;
 }
 

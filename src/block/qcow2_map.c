@@ -72,7 +72,7 @@ int qcow2_l2_get(struct qcow2 *q, uint32_t l1_index, struct qcow2_l2 **out)
     int rc = l2_new(q, l1_index, &t);
     if (rc)
         return rc;
-    rc = file_read(&q->d->file, at, t->entries, q->cs);
+    rc = disk_file_read(&q->d->file, at, t->entries, q->cs);
     if (rc) {
         qcow2_l2_drop(q, t);
         return rc;

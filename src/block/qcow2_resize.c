@@ -11,7 +11,7 @@ static int write_l1_fields(struct qcow2 *q)
 
     st_be32(b, q->l1_size);
     st_be64(b + 4, q->l1_offset);
-    int rc = file_write(&q->d->file, H_L1_SIZE, b, sizeof(b));
+    int rc = disk_file_write(&q->d->file, H_L1_SIZE, b, sizeof(b));
     return rc ? rc : file_sync(&q->d->file);
 }
 

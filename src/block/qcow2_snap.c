@@ -31,14 +31,14 @@ static int load_one(struct qcow2 *q, uint64_t at, struct qcow2_snap *s, uint32_t
 {
     uint8_t h[ENTRY_FIXED];
 
-    if (file_read(&q->d->file, at, h, sizeof(h)))
+    if (disk_file_read(&q->d->file, at, h, sizeof(h)))
         return fail(err, EIO, "qcow2: cannot read snapshot %u", i);
     uint32_t id_len = ld_be16(h + 12), name_len = ld_be16(h + 14), extra = ld_be32(h + 36);
     if (extra > 1024)
         return fail(err, EINVAL, "qcow2: snapshot %u: %u bytes of extra data", i, extra);
     s->raw_len = ALIGN_UP(ENTRY_FIXED + extra + id_len + name_len, 8u);
     s->raw = calloc(1, s->raw_len);
-    if (!s->raw || file_read(&q->d->file, at, s->raw, s->raw_len))
+    if (!s->raw || disk_file_read(&q->d->file, at, s->raw, s->raw_len))
         return fail(err, EIO, "qcow2: cannot read snapshot %u", i);
     s->l1_offset = ld_be64(h);
     s->l1_size = ld_be32(h + 8);
@@ -240,7 +240,7 @@ static int write_snapshots(struct qcow2 *q, const struct qcow2_snap *list, uint3
         rc = qcow2_flush_locked(q);
     uint64_t to = at;
     for (uint32_t i = 0; i < n && !rc; i++) {
-        rc = file_write(&q->d->file, to, list[i].raw, list[i].raw_len);
+        rc = disk_file_write(&q->d->file, to, list[i].raw, list[i].raw_len);
         to += list[i].raw_len;
     }
     if (!rc)
@@ -248,7 +248,7 @@ static int write_snapshots(struct qcow2 *q, const struct qcow2_snap *list, uint3
     st_be32(h, n);
     st_be64(h + 4, at);
     if (!rc)
-        rc = file_write(&q->d->file, H_NSNAPSHOTS, h, sizeof(h));
+        rc = disk_file_write(&q->d->file, H_NSNAPSHOTS, h, sizeof(h));
     if (!rc)
         rc = file_sync(&q->d->file);
     if (rc)

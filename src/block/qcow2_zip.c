@@ -98,7 +98,7 @@ int qcow2_unzip(struct qcow2 *q, uint64_t entry, uint8_t *out)
     auto_free uint8_t *in = malloc(len);
     if (!in)
         return -ENOMEM;
-    int rc = file_read(&q->d->file, off, in, len);
+    int rc = disk_file_read(&q->d->file, off, in, len);
     if (rc)
         return rc;
     bool ok = q->compression == QCOW2_ZSTD ? unzstd_cluster(in, len, out, q->cs)
@@ -154,7 +154,7 @@ int qcow2_write_compressed(struct disk *d, uint64_t off, const void *buf, uint64
     if (!rc)
         rc = place(q, n, &at);
     if (!rc)
-        rc = file_write(&d->file, at, out, n);
+        rc = disk_file_write(&d->file, at, out, n);
     if (!rc) {
         uint64_t sectors = ((at & 511) + n + 511) / 512 - 1, old = qcow2_l2_entry(t, i);
         qcow2_l2_set(q, t, i, QCOW2_COMPRESSED | sectors << x | at);
