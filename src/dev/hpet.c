@@ -53,6 +53,7 @@ struct hpet {
     struct dev dev;
     struct hpet_regs regs;
     struct timer timers[HPET_TIMERS];
+    uint64_t due[HPET_TIMERS]; /* guest ns */
     struct hpet_ref { /* what a timer's callback needs */
         struct hpet *hpet;
         unsigned n;
@@ -150,6 +151,7 @@ static void timer_arm(struct hpet *h, unsigned n, uint64_t now, bool met)
     /* Without its interrupt a timer has nothing to tell, but its comparator still moves on. */
     if (!(t->config & T_ENABLE) && !(t->config & T_LEVEL))
         at = UINT64_MAX;
+    h->due[n] = at;
     timer_set(&h->timers[n], at);
 }
 
@@ -183,8 +185,10 @@ static void timer_fires(void *opaque)
     struct hpet_timer *t = &h->regs.timer[ref->n];
     uint64_t now = clock_ns(dev_clock(&h->dev));
     const struct irq *line = timer_line(h, ref->n);
-    uint64_t steps = timer_advance(t, counter_at(h, now));
 
+    if (now < h->due[ref->n])
+        return; /* programmed anew while it was on its way here */
+    uint64_t steps = timer_advance(t, counter_at(h, now));
     h->n_lost_ticks += steps > 1 ? steps - 1 : 0;
     if (t->config & T_LEVEL) {
         h->regs.isr |= BIT64(ref->n);

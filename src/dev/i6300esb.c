@@ -83,6 +83,8 @@ static void esb_timer(void *opaque)
     struct esb *e = opaque;
     struct esb_regs *r = &e->regs;
 
+    if (clock_ns(dev_clock(&e->pci.dev)) < r->deadline)
+        return; /* pinged while it was on its way here */
     if (r->stage == 1) {
         r->intr |= 1;
         stage_start(e, 2);

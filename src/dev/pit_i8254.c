@@ -208,6 +208,8 @@ static void pit_timer(void *opaque)
     struct pit_counter *c = &p->regs.counter[0];
     uint64_t now = pit_now(p);
 
+    if (now < p->due)
+        return; /* programmed anew while it was on its way here */
     if (is_periodic(c) && counter_runs(c) && now > p->due)
         p->n_lost_ticks += (now - p->due) / c->count;
     counter_sync(c, now);

@@ -143,6 +143,8 @@ static void serial_timeout(void *opaque)
 {
     struct serial *s = opaque;
 
+    if (clock_ns(dev_clock(&s->dev)) < s->regs.timeout_at)
+        return; /* restarted while it was on its way here */
     s->regs.timeout_at = UINT64_MAX;
     s->regs.timed_out = s->regs.count != 0;
     serial_update(s);
