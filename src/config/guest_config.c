@@ -25,6 +25,12 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, disks, .name = "disk", .kind = OPT_LIST, .arg = "FILE[,OPTION]...",
         .help = "disk image; options: format=F, readonly, cache=writeback|writethrough|unsafe, "
                 "serial=S, queues=N, iops=N, rate=SIZE"),
+    OPT(struct guest_config, nics, .name = "nic", .kind = OPT_LIST, .arg = "NET[,OPTION]...",
+        .help = "network card on user, tap or null; options: mac=M, forward=F, interface=I, "
+                "pcap=FILE, rate=SIZE"),
+    OPT(struct guest_config, forwards, .name = "forward", .kind = OPT_LIST,
+        .arg = "[udp:][ADDR:]PORT:PORT",
+        .help = "a port of this host leads to one of the guest (user network)"),
     OPT(struct guest_config, engine, .name = "engine", .kind = OPT_STRING, .arg = "ENGINE",
         .help = "what runs the processors: see quad list engines"),
     OPT(struct guest_config, cpu_model, .name = "cpu-model", .kind = OPT_STRING, .arg = "MODEL",

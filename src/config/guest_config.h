@@ -18,7 +18,7 @@ struct guest_config {
     struct opt_list modules;
     uint64_t memory, cpus;
     struct opt_list serial;
-    struct opt_list disks;
+    struct opt_list disks, nics, forwards;
     const char *on_reboot, *on_panic, *on_watchdog;
     const char *uuid;
     bool deterministic;

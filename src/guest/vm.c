@@ -304,6 +304,10 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     if (!rc)
         rc = disks_open(&vm->disks, &vm->config->disks, vm->board, err);
     if (!rc)
+        rc = nics_open(&vm->nics,
+                       &(struct nics_config){&vm->config->nics, &vm->config->forwards, bc.uuid},
+                       vm->board, &vm->loop, err);
+    if (!rc)
         rc = add_extras(vm, err);
     if (!rc)
         rc = open_loader(vm, err);
@@ -450,6 +454,7 @@ void vm_destroy(struct vm *vm)
         machine_quit(&vm->machine);
         machine_fini(&vm->machine);
     }
+    nics_close(&vm->nics);
     disks_close(&vm->disks);
     if (vm->board)
         vm->board->type->destroy(vm->board);

@@ -17,6 +17,7 @@
 #include "core/guest.h"
 #include "core/machine.h"
 #include "guest/disks.h"
+#include "guest/nics.h"
 
 struct board;
 struct chr;
@@ -44,6 +45,7 @@ struct vm {
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
     struct disks disks;
+    struct nics nics;
     const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
     bool paused; /* after a panic or watchdog with "pause" */

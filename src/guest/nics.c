@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/nics.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "board/board.h"
+#include "config/device_config.h"
+#include "core/machine.h"
+#include "dev/virtio/virtio_net.h"
+#include "net/net_open.h"
+
+#define FORWARDS_MAX 64
+
+static int add_forwards(struct net_forward *f, unsigned *n, const struct opt_list *list,
+                        struct error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (*n == FORWARDS_MAX)
+            return fail(err, E2BIG, "--forward: more than %d", FORWARDS_MAX);
+        int rc = net_forward_parse(&f[(*n)++], list->items[i], err);
+        if (rc)
+            return error_prefix(err, "--forward");
+    }
+    return 0;
+}
+
+static int open_user(struct net **net, const struct nic_config *c, const struct opt_list *more,
+                     struct loop *loop, struct error *err)
+{
+    struct net_forward f[FORWARDS_MAX];
+    unsigned n = 0;
+    int rc = add_forwards(f, &n, &c->forwards, err);
+
+    if (!rc && more)
+        rc = add_forwards(f, &n, more, err);
+    if (!rc)
+        rc = net_user_open(f, n, loop, net, err);
+    for (unsigned i = 0; !rc && i < n; i++)
+        log_notice("%s port %u leads to the guest's port %u (%s)", f[i].address, f[i].host_port,
+                   f[i].guest_port, f[i].udp ? "udp" : "tcp");
+    return rc;
+}
+
+static int open_net(struct net **net, const struct nic_config *c, const struct opt_list *forwards,
+                    struct loop *loop, struct error *err)
+{
+    struct net *inner = NULL;
+    bool user = !strcmp(c->back, "user");
+    int rc = 0;
+
+    if (c->forwards.count && !user)
+        return fail(err, EINVAL, "--nic %s: only a user network forwards ports", c->back);
+    if (user)
+        rc = open_user(&inner, c, forwards, loop, err);
+    else if (!strcmp(c->back, "tap"))
+        rc = net_tap_open(c->interface, loop, &inner, err);
+    else
+        inner = net_null_open();
+    if (rc)
+        return rc;
+    if (c->rate)
+        net_fd_limit(inner, c->rate, c->rate);
+    if (c->pcap && (rc = net_pcap_open(c->pcap, inner, net, err))) {
+        net_destroy(inner);
+        return error_prefix(err, "--nic pcap");
+    }
+    if (!c->pcap)
+        *net = inner;
+    return 0;
+}
+
+static int parse_mac(const char *text, uint8_t mac[6], struct error *err)
+{
+    unsigned b[6];
+    char rest;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+               &rest) != 6 ||
+        (b[0] & 1))
+        return fail(err, EINVAL, "--nic: \"%s\" is no card's address; try: 52:54:00:12:34:56", text);
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)b[i];
+    return 0;
+}
+
+/* Local addresses: two bits of the first byte, the rest from the guest's UUID and the number. */
+static void make_mac(const uint8_t *uuid, unsigned n, uint8_t mac[6])
+{
+    mac[0] = 0x52;
+    mac[1] = 0x51;
+    for (unsigned i = 2; i < 6; i++)
+        mac[i] = uuid[i] ^ uuid[i + 4] ^ uuid[i + 8];
+    mac[5] = (uint8_t)(mac[5] + n);
+}
+
+static int open_one(struct nics *n, const char *text, const struct nics_config *nc,
+                    const struct opt_list *forwards, struct board *board, struct loop *loop,
+                    struct error *err)
+{
+    struct virtio_net_config vc = {.pairs = board->machine->nvcpus};
+    struct nic_config c;
+    struct dev *dev;
+    int rc = nic_config_parse(&c, text, err);
+
+    if (rc)
+        return rc;
+    make_mac(nc->uuid, n->n, vc.mac);
+    if (c.mac)
+        rc = parse_mac(c.mac, vc.mac, err);
+    if (!rc)
+        rc = open_net(&n->net[n->n], &c, forwards, loop, err);
+    nic_config_free(&c);
+    if (rc)
+        return rc;
+    unsigned i = n->n++;
+    vc.net = n->net[i];
+    n->name[i] = xasprintf("nic%u", i);
+    rc = dev_create(&virtio_net_type, n->name[i], board->machine, &dev, err);
+    if (rc)
+        return rc;
+    virtio_net_configure(dev, &vc);
+    return board->type->add_pci(board, dev, err);
+}
+
+int nics_open(struct nics *n, const struct nics_config *c, struct board *board, struct loop *loop,
+              struct error *err)
+{
+    static const char *const user[] = {"user"};
+    const char *const *items = c->nics->items;
+    size_t count = c->nics->count;
+
+    if (!count && c->forwards->count) { /* a forward needs a network to lead into */
+        items = user;
+        count = 1;
+    }
+    if (count > NICS_MAX)
+        return fail(err, EINVAL, "--nic: more than %d", NICS_MAX);
+    if (count && !board->type->add_pci)
+        return fail(err, EINVAL, "--nic: board %s has no PCI bus", board->type->name);
+    bool given = false;
+    for (size_t i = 0; i < count; i++) {
+        bool first = !given && !strncmp(items[i], "user", 4);
+        int rc = open_one(n, items[i], c, first ? c->forwards : NULL, board, loop, err);
+        if (rc)
+            return rc;
+        given = given || first;
+    }
+    if (c->forwards->count && !given)
+        return fail(err, EINVAL, "--forward needs a user network; try: --nic user");
+    return 0;
+}
+
+void nics_close(struct nics *n)
+{
+    for (unsigned i = 0; i < NICS_MAX; i++) {
+        net_destroy(n->net[i]);
+        free(n->name[i]);
+    }
+    *n = (struct nics){0};
+}
