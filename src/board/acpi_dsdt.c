@@ -95,7 +95,7 @@ static void put_serial(struct aml *a, unsigned n)
         uint16_t io;
         uint8_t irq;
     } at[] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
-    char name[5];
+    char name[16];
 
     snprintf(name, sizeof(name), "COM%u", n + 1);
     aml_device_begin(a, name);
