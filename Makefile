@@ -101,9 +101,9 @@ endif
 # --------------------------------------------------------------------------- sources, programs
 # program = its main file; a program whose main file does not exist is not built
 main_quad := src/cli/main.c
-main_quad-oci := src/zone/main.c
-programs := $(foreach p,quad quad-oci,$(if $(wildcard $(main_$(p))),$(p)))
-mains := $(main_quad) $(main_quad-oci)
+# (quad-oci is linked in a way of its own: src/oci/rules.mk)
+programs := $(foreach p,quad,$(if $(wildcard $(main_$(p))),$(p)))
+mains := $(main_quad)
 
 sources := $(shell find src -name '*.c' 2>/dev/null | LC_ALL=C sort)
 asm_sources := $(shell find src -name '*.S' 2>/dev/null | LC_ALL=C sort)
@@ -235,6 +235,9 @@ install: all $(if $(programs),$(O)/man/.made)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(programs:%=$(O)/%) $(DESTDIR)$(PREFIX)/bin
+	if test -x $(O)/quad-oci; then install -m 755 $(O)/quad-oci $(DESTDIR)$(PREFIX)/bin && \
+	    tools/help-to-man $(O)/quad-oci 'run containers by the OCI runtime specification' \
+	    $(VERSION) >$(O)/man/quad-oci.1; fi
 	install -m 644 $(O)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(O)/man/quad.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/quad

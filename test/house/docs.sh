@@ -20,6 +20,13 @@ if [ -s "$TEST_TMP/links" ]; then
     bad=1
 fi
 
+# Files that the guides name in backquotes (patterns and placeholders are not files).
+for page in README.md doc/HACKING.md doc/TOUR.md doc/adr/*.md; do
+    for f in $(grep -oE '`(src|test|tools|doc)/[A-Za-z0-9_./-]+`' "$page" | tr -d '`'); do
+        [ -e "$f" ] || { echo "$page: names $f, which is not there"; bad=1; }
+    done
+done
+
 # Tags: [SDM3 10.5.4] in code must be in the table.
 sed -n 's/^| \(`[^|]*\) |.*/\1/p' doc/specs.md | tr -d '`' | tr ' ' '\n' | sort -u >"$TEST_TMP/known"
 grep -qx SDM3 "$TEST_TMP/known"
