@@ -26,6 +26,7 @@
 #include "dev/dma_i8237.h"
 #include "dev/fw_cfg.h"
 #include "dev/hpet.h"
+#include "dev/i6300esb.h"
 #include "dev/i8042.h"
 #include "dev/ioapic_82093aa.h"
 #include "dev/pci/ich9_lpc.h"
@@ -213,6 +214,8 @@ static int add_pci(struct pc *pc, struct error *err)
         .pmbase = PM_BASE,
     };
 
+    struct dev *watchdog;
+
     memcpy(lpc.pirq_route, pirq_irq, sizeof(lpc.pirq_route));
     if (dev_create(&q35_host_type, "pci", m, &pc->host, err) ||
         dev_create(&ich9_lpc_type, "lpc", m, &pc->lpc, err))
@@ -228,7 +231,10 @@ static int add_pci(struct pc *pc, struct error *err)
     for (unsigned n = 3; n < 16; n++)
         if (n != 8 && n != 13)
             dev_wire(pc->lpc, ICH9_LPC_LINE_ISA0 + n, irq_or_line(&pc->pic_in[n], 1));
-    return pci_add(bus, pc->lpc, PCI_DEVFN(31, 0), err);
+    int rc = pci_add(bus, pc->lpc, PCI_DEVFN(31, 0), err);
+    if (!rc)
+        rc = dev_create(&i6300esb_type, "watchdog", m, &watchdog, err);
+    return rc ? rc : pci_add(bus, watchdog, PCI_DEVFN(30, 0), err);
 }
 
 static int add_keyboard(struct pc *pc, struct error *err)
@@ -398,6 +404,15 @@ static void set_mtrrs(struct x86_cpu *c)
     t->mask[1] = (c->pa_mask & ~UINT64_C(0x3fffffff)) | valid;
 }
 
+/* Virtual wire mode, as firmware leaves it [82093AA 2; SDM3 11.5.1]: the 8259's interrupts reach the
+ * first processor through LINT0, whether the kernel ever looks at its local APIC or not. */
+static void set_virtual_wire(struct x86_cpu *c)
+{
+    lapic_mmio_write(c->lapic, PC_LAPIC_BASE + 0xf0, 4, 0x1ff);  /* SVR: enabled */
+    lapic_mmio_write(c->lapic, PC_LAPIC_BASE + 0x350, 4, 0x700); /* LINT0: ExtINT */
+    lapic_mmio_write(c->lapic, PC_LAPIC_BASE + 0x360, 4, 0x400); /* LINT1: NMI */
+}
+
 static int pc_load(struct board *b, struct loader *l, struct error *err)
 {
     struct pc *pc = container_of(b, struct pc, board);
@@ -414,6 +429,8 @@ static int pc_load(struct board *b, struct loader *l, struct error *err)
     bus_write(&m->ports, 0x92, 1, 2); /* A20 on, as firmware leaves it */
     for (unsigned i = 0; !rc && i < m->nvcpus; i++) {
         set_mtrrs(m->vcpus[i]->cpu);
+        if (i == 0)
+            set_virtual_wire(m->vcpus[i]->cpu);
         if (m->engine.type)
             rc = m->engine.type->vcpu_put(m->vcpus[i], ~0u, err);
     }
@@ -461,13 +478,13 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
     return rc;
 }
 
-/* Slots from 2 up; 31 is the LPC bridge. */
+/* Slots from 2 up; 30 is the watchdog, 31 the LPC bridge. */
 static int pc_add_pci(struct board *b, struct dev *dev, struct error *err)
 {
     struct pci_bus *bus = q35_host_bus(container_of(b, struct pc, board)->host);
     unsigned slot = 2;
 
-    while (slot < 31 && bus->fn[PCI_DEVFN(slot, 0)])
+    while (slot < 30 && bus->fn[PCI_DEVFN(slot, 0)])
         slot++;
     return pci_add(bus, dev, PCI_DEVFN(slot, 0), err);
 }
