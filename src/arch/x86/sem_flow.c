@@ -46,9 +46,15 @@
     {                                                                                           \
         c->s.r[X86_RIP] = indirect##n(c, in);                                                   \
     }                                                                                           \
+    /* A stack that cannot take the return address faults before a bad target does. */          \
     void sem_call_ind_##n(struct x86_cpu *c, const struct x86_insn *in)                         \
     {                                                                                           \
-        call##n(c, indirect##n(c, in));                                                         \
+        uint64_t rip = in->form == FORM_RR ? reg_ld##n(c, in->src)                              \
+                                           : x86_ld##n(c, in->seg, x86_ea(c, in));              \
+        if (unlikely((c->mode & MODE_CODE64) && !x86_canonical(rip)))                           \
+            x86_probe_w(c, SEG_SS, (c->s.r[RSP] - n / 8) & c->stack_mask, n / 8);               \
+        x86_check_rip(c, rip);                                                                  \
+        call##n(c, rip);                                                                        \
     }                                                                                           \
     void sem_ret_near_##n(struct x86_cpu *c, const struct x86_insn *in)                         \
     {                                                                                           \

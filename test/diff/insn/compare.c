@@ -155,8 +155,8 @@ static bool is_rcp(unsigned op)
 }
 
 /* Instructions of many accesses: which of them faults first is the processor's own affair, so that
- * CR2 may be anywhere in the operand, a page fault may come before another one or after it, and
- * registers may be half done. */
+ * CR2 may be anywhere in the operand, one fault may come before another or after it, and registers
+ * may be half done. */
 static bool is_many_accesses(const struct test_case *t)
 {
     unsigned op = t->in.op;
@@ -166,8 +166,10 @@ static bool is_many_accesses(const struct test_case *t)
            op == X86_OP_ret_far || op == X86_OP_iret || op == X86_OP_popa;
 }
 
+static bool is_access_fault(int v) { return v == EXC_SS || v == EXC_GP || v == EXC_PF; }
+
 /* Addresses where the host may have pages of its own: whether they are present is its affair. */
-static bool is_foreign(uint64_t lin) { return lin < CODE - (1 << 20) || lin >= DATA + (1 << 20); }
+static bool is_foreign(uint64_t lin) { return lin < CODE - (1 << 20) || lin >= DATA + (1 << 16); }
 
 /* --------------------------------------------------------------------------------- compare */
 
@@ -314,8 +316,8 @@ const char *compare(const struct form *f, const struct test_case *t, const struc
     mem = cmp_memory();
     if (is_all_undefined(t) && h->vector == o->vector)
         return NULL;
-    if (h->vector != o->vector && is_many_accesses(t) && h->vector >= 0 && o->vector >= 0 &&
-        (h->vector == EXC_PF || o->vector == EXC_PF))
+    if (is_many_accesses(t) && is_access_fault(h->vector) && is_access_fault(o->vector) &&
+        (h->vector != o->vector || h->error != o->error))
         return NULL;
     if (h->vector != o->vector)
         return hex2("exception", (uint64_t)h->vector, (uint64_t)o->vector);
