@@ -226,7 +226,7 @@ int cgroup_devices(struct cgroup *cg, const json_t *list, bool defaults, struct 
     size_t n = json_array_size(list), k = 0;
     struct cgroup_dir *d = cgroup_find(cg, CG_DEVICES);
 
-    if (!n)
+    if (!n || cg->manager == CGROUP_NONE)
         return 0;
     if (list && !json_is_array(list))
         return fail(err, EINVAL, "linux.resources.devices must be an array");

@@ -172,7 +172,7 @@ is "$(cat "$TEST_TMP/victim")" host S3
 # without a tmpfs over /dev the links are in the way of the nodes themselves
 config
 sed -i '/"destination":"\/dev/d' config.json
-ARGS= run s3
+run s3
 is "$(cat "$TEST_TMP/victim")" host S3
 [ -c rootfs/dev/null ] && rm -f rootfs/dev/*
 # a host whose /dev/null is something else
@@ -239,7 +239,6 @@ echo untouched >rootfs/fake/sys/kernel/shmmni
 "$TEST_TMP/exchange" rootfs/proc rootfs/fake &
 ex=$!
 LINUX=',"sysctl":{"kernel.shmmni":"777"}'
-config
 ARGS='["/bin/sh","-c","cat /proc/sys/kernel/shmmni"]' config
 for i in $(seq 50); do
     q run "s5-$i" >"$TEST_TMP/s5" 2>&1
@@ -286,7 +285,7 @@ reset_config
 NS=$default_ns',{"type":"user"}'
 maps=$(seq 0 9999 | awk '{printf "%s{\"containerID\":%d,\"hostID\":%d,\"size\":1}", (NR>1?",":""), $1, $1+100000}')
 LINUX=",\"uidMappings\":[$maps],\"gidMappings\":[$maps]" config
-ARGS= run s13
+run s13
 ends 1 "S13: the kernel takes 340 maps; more is an error, never a container without a namespace"
 reset_config
 
