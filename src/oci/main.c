@@ -3,12 +3,14 @@
  * quad-oci: an OCI runtime. [OCI runtime]
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "oci/oci.h"
+#include "zone/file.h"
 
 struct globals {
     bool debug, systemd, help, version;
@@ -170,6 +172,9 @@ int main(int argc, char **argv)
     int rest = 1;
 
     hold_stdio();
+    fd_lazy = true;
+    json_object_seed(0x51); /* our own files: no seed from the system needed */
+    mallopt(M_TOP_PAD, 512 << 10); /* one brk(2) instead of many */
     log_set_level(LOG_WARN);
     int rc = opt_parse(opts_global, &g, argc, argv, &rest, &err);
     if (!rc && g.version) {

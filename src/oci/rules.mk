@@ -6,7 +6,7 @@ oci_sources := $(wildcard src/oci/*.c src/zone/*.c) \
 oci_objects := $(oci_sources:src/%.c=$(O)/obj/oci/%.o)
 oci_cflags := -Os -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -fno-stack-protector -fno-plt -fno-pie
-oci_ldflags := -static -no-pie -nostartfiles -Wl,--gc-sections -Wl,-z,noseparate-code \
+oci_ldflags := -static -no-pie -nostartfiles -Wl,--gc-sections -Wl,-z,muldefs -Wl,-z,noseparate-code \
     -Wl,-z,norelro -Wl,--build-id=none -Wl,-T,src/oci/trim.ld -s
 # crtbegin and crtend hold only what registers the tables that trim.ld leaves out
 oci_crt = $(shell $(CC) -print-file-name=$(1).o)
@@ -24,4 +24,4 @@ $(O)/obj/oci/%.o: src/%.c Makefile src/oci/rules.mk
 
 $(O)/quad-oci: $(oci_objects) src/oci/trim.ld
 	$(call say,LD,$@)$(CC) $(oci_ldflags) -o $@ $(call oci_crt,crt1) $(call oci_crt,crti) \
-	    $(oci_objects) -ljansson $(call oci_crt,crtn)
+	    $(filter %/trim.o,$(oci_objects)) $(filter-out %/trim.o,$(oci_objects)) -ljansson $(call oci_crt,crtn)

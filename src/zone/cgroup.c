@@ -344,31 +344,30 @@ static void v2_enable(int dir)
         file_write(dir, "cgroup.subtree_control", c);
 }
 
-static int make_dir(struct cgroup_dir *d, struct error *err)
+static int make_dir(struct cgroup_dir *d, bool hybrid, struct error *err)
 {
-    auto_close int at = open(d->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool cpuset = d->ctrls & BIT(CG_CPUSET);
+    auto_free char *full = xasprintf("%s%s", d->mount, d->path);
 
+    /* the common case is one new directory below an existing one */
+    if (!cpuset && (!d->v2 || hybrid) && mkdir(full, 0755) == 0)
+        return 0;
+    auto_fd int at = open(d->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (at < 0)
         return fail_errno(err, errno, "cgroup %s", d->mount);
-    /* the common case is one new directory below an existing one */
-    if (!cpuset && !d->v2 && mkdirat(at, d->path + 1, 0755) == 0) {
-        d->fd = openat(at, d->path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return d->fd < 0 ? fail_errno(err, errno, "cgroup %s%s", d->mount, d->path) : 0;
-    }
     auto_free char *copy = xstrdup(d->path);
     char *save = NULL;
     for (char *p = strtok_r(copy, "/", &save); p; p = strtok_r(NULL, "/", &save)) {
         if (d->v2)
             v2_enable(at);
         if (mkdirat(at, p, 0755) < 0 && errno != EEXIST)
-            return fail_errno(err, errno, "make cgroup %s%s", d->mount, d->path);
+            return fail_errno(err, errno, "make cgroup %s", full);
         int next = openat(at, p, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0)
-            return fail_errno(err, errno, "cgroup %s%s", d->mount, d->path);
+            return fail_errno(err, errno, "cgroup %s", full);
         if (cpuset)
             cpuset_inherit(at, next);
-        close(at);
+        fd_drop(&at);
         at = next;
     }
     d->fd = take_fd(&at);
@@ -379,7 +378,7 @@ int cgroup_create(struct cgroup *cg, struct error *err)
 {
     for (unsigned i = 0; i < cg->count; i++) {
         struct cgroup_dir *d = &cg->dir[i];
-        int rc = make_dir(d, err);
+        int rc = make_dir(d, cg->count > 1, err);
         bool refused = rc == -EACCES || rc == -EPERM || rc == -EROFS;
         /* hybrid: the v2 hierarchy has no controllers that we must have */
         if (rc && !(refused && (cg->rootless || (d->v2 && cg->count > 1))))
@@ -398,11 +397,12 @@ int cgroup_join(struct cgroup *cg, pid_t pid, bool skip_v2, struct error *err)
         struct cgroup_dir *d = &cg->dir[i];
         if (!d->made || (skip_v2 && d->v2))
             continue;
-        int fd = cgroup_dir_fd(d);
-        int rc = fd < 0 ? fd : file_write(fd, "cgroup.procs", text);
+        auto_free char *procs = xasprintf("%s%s/cgroup.procs", d->mount, d->path);
+        int rc = file_write(AT_FDCWD, procs, text);
         /* v2 with domain controllers enabled below (systemd inside the container): a leaf of it
          * takes the process instead */
-        if (rc == -EBUSY && d->v2) {
+        int fd = rc == -EBUSY && d->v2 ? cgroup_dir_fd(d) : -1;
+        if (fd >= 0) {
             mkdirat(fd, "exec", 0755);
             rc = file_write(fd, "exec/cgroup.procs", text);
         }
@@ -468,7 +468,7 @@ static int freeze_v1(int fd, bool freeze, struct error *err)
 /* Wait until `key` of cgroup.events has this value; the kernel wakes pollers of the file. */
 static bool v2_wait_event(int fd, const char *key, char value, int timeout_ms)
 {
-    auto_close int ev = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+    auto_fd int ev = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
     char buf[256];
 
     for (int waited = 0; ev >= 0; waited++) {
@@ -523,7 +523,7 @@ struct pid_list {
 
 static void read_procs(int dir, struct pid_list *l)
 {
-    auto_close int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    auto_fd int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
     auto_free char *text = NULL;
 
     if (fd < 0 || file_slurp(fd, &text, NULL, NULL))
@@ -563,7 +563,7 @@ static void each_child(int dir, void (*fn)(int dir, const char *name, void *arg)
 
 static void read_procs_below(int dir, const char *name, void *arg)
 {
-    auto_close int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0)
         return;
@@ -611,7 +611,7 @@ int cgroup_signal(struct cgroup *cg, int sig, struct error *err)
 
 static void remove_below(int dir, const char *name, void *arg)
 {
-    auto_close int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd >= 0)
         each_child(fd, remove_below, arg);

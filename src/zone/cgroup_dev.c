@@ -192,13 +192,13 @@ static int attach_bpf(int path_fd, const struct dev_rule *rules, size_t n, struc
         .insn_cnt = (uint32_t)bpf_program(p, rules, n),
         .license = (uint64_t)(uintptr_t)licence,
     };
-    auto_close int prog = sys_bpf(BPF_PROG_LOAD, &load);
+    auto_fd int prog = sys_bpf(BPF_PROG_LOAD, &load);
     int code = errno;
 
     free(p);
     if (prog < 0)
         return fail_errno(err, code, "load the device program");
-    auto_close int cgroup = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_fd int cgroup = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int old[16];
     size_t old_n = attached(cgroup, old, ARRAY_LEN(old));
     union bpf_attr att = {.target_fd = (uint32_t)cgroup,

@@ -181,7 +181,7 @@ static int bus_open(const struct cgroup *cg, struct error *err)
     const char *run = getenv("XDG_RUNTIME_DIR");
     auto_free char *path = cg->rootless && run ? xasprintf("%s/systemd/private", run)
                                                : xstrdup("/run/systemd/private");
-    auto_close int s = unix_connect(path, SOCK_STREAM, err);
+    auto_fd int s = unix_connect(path, SOCK_STREAM, err);
     char hex[32] = "", line[128], uid[16];
 
     if (s < 0)
@@ -273,7 +273,7 @@ static void property_bool(struct wire *w, const char *name, bool v)
 int systemd_start_scope(struct cgroup *cg, pid_t pid, struct error *err)
 {
     struct wire body = {0}, m;
-    auto_close int s = bus_open(cg, err);
+    auto_fd int s = bus_open(cg, err);
 
     if (s < 0)
         return s;
@@ -320,7 +320,7 @@ int systemd_stop_scope(struct cgroup *cg, struct error *err)
 
     if (!cg->scope)
         return 0;
-    auto_close int s = bus_open(cg, err);
+    auto_fd int s = bus_open(cg, err);
     if (s < 0)
         return s;
     put_string(&body, cg->scope);

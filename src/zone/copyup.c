@@ -25,8 +25,8 @@ static int copy_owner(int to, const char *name, const struct stat *st, struct er
 
 static int copy_file(int from, int to, const char *name, struct error *err)
 {
-    auto_close int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    auto_close int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    auto_fd int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    auto_fd int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (in < 0 || out < 0)
         return fail_errno(err, errno, "copy %s", name);
@@ -52,8 +52,8 @@ static int copy_entry(int from, int to, const char *name, int depth, struct erro
     if (S_ISDIR(st.st_mode)) {
         if (mkdirat(to, name, 0700) < 0)
             return fail_errno(err, errno, "make %s", name);
-        auto_close int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        auto_close int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        auto_fd int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        auto_fd int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (in < 0 || out < 0)
             return fail_errno(err, errno, "open %s", name);
         rc = copy_level(in, out, depth + 1, err);
@@ -94,7 +94,7 @@ int copy_tree(int from, int to, struct error *err)
     struct stat st;
 
     if (fstat(from, &st) == 0) {
-        auto_close int dir = openat(to, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        auto_fd int dir = openat(to, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0 || (fchown(dir, st.st_uid, st.st_gid) < 0 && errno != EINVAL && errno != EPERM))
             return fail_errno(err, errno, "tmpcopyup");
         if (fchmod(dir, st.st_mode & 07777) < 0)

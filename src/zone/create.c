@@ -58,7 +58,6 @@ static int read_config(struct creation *k, struct error *err)
 {
     const char *name = k->o->config ? k->o->config : "config.json";
     json_t *doc;
-    struct stat st;
     int rc = file_read(AT_FDCWD, name, &k->config_text, &k->config_len, err);
 
     if (!rc)
@@ -69,14 +68,16 @@ static int read_config(struct creation *k, struct error *err)
         return rc;
     if (!k->spec.process)
         return fail(err, EINVAL, "config.json: process is missing");
-    char *root = realpath(k->spec.root_path, NULL);
-    if (!root || stat(root, &st) < 0) {
-        free(root);
+    auto_fd int dir = open(k->spec.root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char self[40], root[PATH_MAX];
+    if (dir < 0)
         return fail_errno(err, errno, "root.path %s", k->spec.root_path);
-    }
-    k->c.rootfs = root;
-    if (!S_ISDIR(st.st_mode))
-        return fail(err, ENOTDIR, "root.path %s is no directory", k->spec.root_path);
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+    ssize_t len = readlink(self, root, sizeof(root) - 1);
+    if (len <= 0)
+        return fail_errno(err, errno, "root.path %s", k->spec.root_path);
+    root[len] = 0;
+    k->c.rootfs = xstrdup(root);
     if (!strcmp(root, "/") && spec_has_ns(&k->spec, NS_MNT) && !k->o->no_pivot)
         return fail(err, EINVAL, "root.path must not be the host's root");
     return 0;
@@ -148,7 +149,7 @@ static int compile_seccomp(struct creation *k, struct error *err)
 
 static int save_config(struct creation *k, struct error *err)
 {
-    auto_close int fd =
+    auto_fd int fd =
         openat(k->c.dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd < 0 || write(fd, k->config_text, k->config_len) != (ssize_t)k->config_len)
@@ -178,7 +179,7 @@ static pid_t clone_init(struct creation *k, uint64_t flags)
     if (flags & CLONE_PARENT)
         ca.exit_signal = 0;
     if (v2 >= 0) {
-        auto_close int fd = openat(v2, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        auto_fd int fd = openat(v2, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         ca.flags |= CLONE_INTO_CGROUP;
         ca.cgroup = (uint64_t)fd;
         pid_t pid = sys_clone3(&ca);
@@ -252,7 +253,7 @@ static int spawn(struct creation *k, struct error *err)
     bool userns = spec_has_ns(s, NS_USER);
     /* the cgroup namespace is made after the group is joined; time has its own way in */
     uint64_t flags = s->ns_new & ~(ns_info[NS_CGROUP].flag | ns_info[NS_TIME].flag);
-    auto_close int own_time = -1, own_pid = -1;
+    auto_fd int own_time = -1, own_pid = -1;
     pid_t pid;
     int rc = 0;
 
@@ -316,7 +317,7 @@ static int equip(struct creation *k, struct error *err)
     if (!rc && s->netdev_count) {
         char path[64];
         snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)k->c.pid);
-        auto_close int ns = open(path, O_RDONLY | O_CLOEXEC);
+        auto_fd int ns = open(path, O_RDONLY | O_CLOEXEC);
         rc = ns < 0 ? fail_errno(err, errno, "%s", path) : net_move_devices(s, ns, err);
     }
     return rc;
@@ -398,7 +399,8 @@ static int serve(struct creation *k, struct error *err)
         struct sync_msg m = {0};
         ssize_t n = recv(k->sync, &m, sizeof(m) - 1, 0);
         int rc = 0;
-        if (n < 0 && errno == EINTR)
+        /* reset: it ended with an unread byte of ours; what it said before is still to be read */
+        if (n < 0 && (errno == EINTR || errno == ECONNRESET))
             continue;
         if (n <= 0) {
             if (ready)
@@ -444,7 +446,7 @@ static int write_pid_file(const char *path, pid_t pid, struct error *err)
     if (slash)
         *slash = 0;
     /* whole or not there: who waits for the file reads it at once */
-    auto_close int at = open(slash ? (*dir ? dir : "/") : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    auto_fd int at = open(slash ? (*dir ? dir : "/") : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (at < 0)
         return fail_errno(err, errno, "pid file %s", path);
     return file_replace(at, slash ? slash + 1 : dir, text, strlen(text), err);
@@ -500,7 +502,7 @@ static int prepare(struct creation *k, struct error *err)
     if (k->c.dir < 0)
         return k->c.dir;
     k->made_state = true;
-    if ((rc = state_save(&k->c, err)) || (rc = save_config(k, err)))
+    if ((rc = state_save(&k->c, true, err)) || (rc = save_config(k, err)))
         return rc;
     if (k->c.cg.manager != CGROUP_SYSTEMD && (rc = make_cgroups(k, err)))
         return rc;
@@ -543,7 +545,7 @@ static int create(struct creation *k, struct error *err)
     if (!rc)
         rc = equip(k, err);
     if (!rc)
-        rc = state_save(&k->c, err);
+        rc = state_save(&k->c, false, err);
     if (!rc && go(k))
         rc = 0; /* it died: serve() has its reason */
     if (!rc)
@@ -600,36 +602,26 @@ int container_create(const struct runtime_opts *rt, const struct create_opts *o,
     return rc;
 }
 
-static volatile sig_atomic_t forward_to;
-
-static void forward_signal(int sig)
+/* Wait for the container's process, and pass on the signals that come meanwhile. */
+static int wait_for(pid_t pid, bool forward, struct error *err)
 {
-    if (forward_to > 0)
-        kill((pid_t)forward_to, sig);
-}
+    sigset_t set;
+    int status;
 
-static void forward_signals(pid_t pid)
-{
-    static const int signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-                                  SIGUSR1, SIGUSR2, SIGCONT, SIGALRM};
-    struct sigaction sa = {.sa_handler = forward_signal, .sa_flags = SA_RESTART};
-
-    forward_to = pid;
-    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-        sigaction(signals[i], &sa, NULL);
-}
-
-/* Wait for the container's process and everything that was handed to us meanwhile. */
-static int wait_for(pid_t pid, struct error *err)
-{
+    sigfillset(&set);
+    if (forward)
+        sigprocmask(SIG_BLOCK, &set, NULL);
     for (;;) {
-        int status;
-        pid_t got = waitpid(pid, &status, 0);
+        pid_t got = waitpid(pid, &status, forward ? WNOHANG : 0);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return fail_errno(err, errno, "wait for the container");
-        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        if (got > 0)
+            return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        int sig = sigwaitinfo(&set, NULL);
+        if (sig > 0 && sig != SIGCHLD && sig != SIGPIPE && sig != SIGTTOU && sig != SIGTTIN)
+            kill(pid, sig);
     }
 }
 
@@ -655,14 +647,12 @@ int container_run(const struct runtime_opts *rt, const struct create_opts *o, in
     if (o->detach)
         return 0;
     if (k.spec.process->terminal && k.run_master_sock >= 0) {
-        auto_close int master = fd_receive(k.run_master_sock);
-        auto_close int pidfd = pidfd_open(k.c.pid, 0);
+        auto_fd int master = fd_receive(k.run_master_sock);
+        auto_fd int pidfd = pidfd_open(k.c.pid, 0);
         if (master >= 0)
             tty_relay(master, pidfd);
-    } else {
-        forward_signals(k.c.pid);
     }
-    *status = wait_for(k.c.pid, err);
+    *status = wait_for(k.c.pid, k.run_master_sock < 0, err);
     if (o->keep)
         return 0;
     k.c.pid = 0;

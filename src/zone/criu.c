@@ -179,7 +179,7 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
     c.dir = state_create(root, o->id, err);
     if (c.dir < 0)
         return c.dir;
-    rc = state_save(&c, err);
+    rc = state_save(&c, true, err);
     if (!rc)
         rc = file_replace(c.dir, "config.json", text, len, err);
     if (!rc)
@@ -226,7 +226,7 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
         char st;
         c.pid = (pid_t)pid;
         process_stat(c.pid, &c.start_time, &st);
-        rc = state_save(&c, err);
+        rc = state_save(&c, false, err);
     }
     if (!rc && o->pid_file && *o->pid_file) {
         auto_free char *line = xasprintf("%d", (int)c.pid);
@@ -240,7 +240,7 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
     }
     if (o->detach)
         return 0;
-    auto_close int pidfd = pidfd_open(c.pid, 0);
+    auto_fd int pidfd = pidfd_open(c.pid, 0);
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
     while (pidfd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
         ;

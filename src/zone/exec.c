@@ -186,7 +186,7 @@ static int join_all(struct joining *j, struct error *err)
         if (!(flags & ns_info[k].flag))
             continue;
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)j->c.pid, ns_info[k].proc_name);
-        auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+        auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || setns(fd, (int)ns_info[k].flag) < 0)
             return fail_errno(err, errno, "join the %s namespace", ns_info[k].spec_name);
     }
@@ -196,8 +196,8 @@ static int join_all(struct joining *j, struct error *err)
 /* A terminal from the container's /dev/pts, which the container may have replaced: S4. */
 static int exec_terminal(struct joining *j, struct error *err)
 {
-    auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    auto_close int pts =
+    auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    auto_fd int pts =
         root < 0 ? -1 : root_open_strict(root, "/dev/pts", O_PATH | O_DIRECTORY, false);
     auto_close int master = -1, slave = -1;
 
@@ -220,7 +220,7 @@ static int set_up(struct joining *j, struct error *err)
     bool chrooted = !spec_has_ns(&j->spec, NS_MNT);
     struct identity id;
     auto_free char *program = NULL;
-    auto_close int root_fd = -1;
+    auto_fd int root_fd = -1;
     int rc;
 
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -271,7 +271,7 @@ static int set_up(struct joining *j, struct error *err)
     l.cap_effective = id.effective;
     l.cap_permitted = id.permitted;
     l.cap_inheritable = id.inheritable;
-    auto_close int proc = -1;
+    auto_fd int proc = -1;
     if ((p->apparmor && *p->apparmor) || (p->selinux && *p->selinux)) {
         bool aa = p->apparmor && *p->apparmor;
         proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -279,7 +279,7 @@ static int set_up(struct joining *j, struct error *err)
         l.label_path = aa ? "self/attr/apparmor/exec" : "self/attr/exec";
         l.label = aa ? xasprintf("exec %s", p->apparmor) : p->selinux;
     }
-    auto_close int image = launch_build(&l, err);
+    auto_fd int image = launch_build(&l, err);
     if (image < 0)
         return image;
     if ((rc = close_on_exec_from(3u + (unsigned)j->preserve)))
@@ -338,7 +338,8 @@ static pid_t await_program(struct joining *j, pid_t helper, struct error *err)
     for (;;) {
         struct sync_msg m = {0};
         ssize_t n = recv(j->parent_sync, &m, sizeof(m) - 1, 0);
-        if (n < 0 && errno == EINTR)
+        /* reset: it ended with an unread byte of ours; what it said before is still to be read */
+        if (n < 0 && (errno == EINTR || errno == ECONNRESET))
             continue;
         if (n <= 0)
             break;
@@ -373,7 +374,7 @@ static int spawn_joiner(struct joining *j, struct error *err)
         return fail_errno(err, errno, "socketpair");
     j->parent_sync = pair[0];
     j->sync = pair[1];
-    auto_close int fd = -1;
+    auto_fd int fd = -1;
     if (!j->o->cgroup && (v2 = cgroup_v2_fd(&j->c.cg)) >= 0) {
         fd = openat(v2, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         ca.flags = CLONE_INTO_CGROUP;
@@ -436,7 +437,7 @@ static int exec_in(struct joining *j, int *status, struct error *err)
         char *slash = strrchr(dir, '/');
         if (slash)
             *slash = 0;
-        auto_close int at = open(slash ? (*dir ? dir : "/") : ".", O_PATH | O_CLOEXEC);
+        auto_fd int at = open(slash ? (*dir ? dir : "/") : ".", O_PATH | O_CLOEXEC);
         rc = at < 0 ? fail_errno(err, errno, "pid file")
                     : file_replace(at, slash ? slash + 1 : dir, text, strlen(text), err);
         if (rc)
@@ -447,8 +448,8 @@ static int exec_in(struct joining *j, int *status, struct error *err)
         return 0;
     if (j->master_sock >= 0) {
         close(j->console);
-        auto_close int master = fd_receive(j->master_sock);
-        auto_close int pidfd = pidfd_open(pid, 0);
+        auto_fd int master = fd_receive(j->master_sock);
+        auto_fd int pidfd = pidfd_open(pid, 0);
         if (master >= 0)
             tty_relay(master, pidfd);
     }

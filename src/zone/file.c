@@ -6,6 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool fd_lazy;
+
+void fd_drop(const int *fd)
+{
+    if (*fd >= 0 && !(fd_lazy && *fd < 256))
+        close(*fd);
+}
+
 int file_slurp(int fd, char **data, size_t *len, struct error *err)
 {
     struct stat st;
@@ -48,7 +56,7 @@ int file_slurp(int fd, char **data, size_t *len, struct error *err)
 
 int file_read(int dirfd, const char *path, char **data, size_t *len, struct error *err)
 {
-    auto_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+    auto_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return fail_errno(err, errno, "open %s", path);
@@ -58,7 +66,7 @@ int file_read(int dirfd, const char *path, char **data, size_t *len, struct erro
 
 ssize_t file_read_buf(int dirfd, const char *path, char *buf, size_t size)
 {
-    auto_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+    auto_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
     size_t used = 0;
 
     if (fd < 0)
@@ -70,6 +78,8 @@ ssize_t file_read_buf(int dirfd, const char *path, char *buf, size_t size)
         if (n == 0)
             break;
         used += (size_t)n;
+        if (used == (size_t)n && used < 512 && buf[used - 1] == '\n')
+            break; /* a short kernel file comes in one piece */
     }
     buf[used] = 0;
     return (ssize_t)used;
@@ -77,7 +87,7 @@ ssize_t file_read_buf(int dirfd, const char *path, char *buf, size_t size)
 
 int file_write_len(int dirfd, const char *path, const void *data, size_t len)
 {
-    auto_close int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);
+    auto_fd int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);
 
     if (fd < 0)
         return -errno;
@@ -97,7 +107,7 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, stru
     char tmp[64];
 
     snprintf(tmp, sizeof(tmp), ".new.%ld", (long)getpid());
-    auto_close int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    auto_fd int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_errno(err, errno, "create %s", name);
     for (size_t done = 0; done < len;) {

@@ -12,6 +12,13 @@
 
 #define FILE_READ_MAX (64u << 20)
 
+/* A descriptor that is closed at the end of its scope; or, in a process that ends or executes soon,
+ * left to that (every descriptor of ours closes on exec): fd_lazy, set by quad-oci. Only low numbers
+ * are left, so that many mounts do not use up the table. */
+extern bool fd_lazy;
+void fd_drop(const int *fd);
+#define auto_fd __attribute__((cleanup(fd_drop)))
+
 /* The file's content, NUL-terminated, in heap memory; *len without the NUL (may be NULL). */
 [[nodiscard]] int file_read(int dirfd, const char *path, char **data, size_t *len,
                             struct error *err);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "zone/file.h"
 #include "zone/sys.h"
 
 
@@ -109,7 +110,7 @@ int hooks_run(const struct spec_hooks *hooks, const char *state, const char *wha
 {
     if (!hooks->count)
         return 0;
-    auto_close int input = state_input(state, err);
+    auto_fd int input = state_input(state, err);
     if (input < 0)
         return input;
     for (size_t i = 0; i < hooks->count; i++) {

@@ -133,19 +133,19 @@ static int set_terminal(struct init *in, struct error *err)
 {
     const struct spec_process *p = in->spec->process;
     auto_close int master = -1, slave = -1;
-    auto_close int pts = root_open_strict(in->rootfs.root, "/dev/pts", O_PATH | O_DIRECTORY, false);
-    auto_close int ptmx = pts < 0 ? -1 : openat(pts, "ptmx", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int pts = root_open_strict(in->rootfs.root, "/dev/pts", O_PATH | O_DIRECTORY, false);
+    auto_fd int ptmx = pts < 0 ? -1 : openat(pts, "ptmx", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
     int rc = tty_open(ptmx >= 0 ? pts : -1, p->rows, p->cols, &master, &slave, err);
     if (rc)
         return rc;
     if (p->uid && fchown(slave, p->uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
         return fail_errno(err, errno, "owner of the terminal");
-    auto_close int dev = root_open_strict(in->rootfs.root, "/dev", O_PATH | O_DIRECTORY, false);
+    auto_fd int dev = root_open_strict(in->rootfs.root, "/dev", O_PATH | O_DIRECTORY, false);
     if (dev >= 0 && spec_has_ns(in->spec, NS_MNT)) {
         unlinkat(dev, "console", 0);
         int made = openat(dev, "console", O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0666);
-        auto_close int at = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        auto_fd int at = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (made >= 0)
             close(made);
         if (at < 0)
@@ -156,7 +156,7 @@ static int set_terminal(struct init *in, struct error *err)
             snprintf(self, sizeof(self), "/proc/self/fd/%d", slave);
             rc = mount_old(NULL, self, &o, at, err);
         } else {
-            auto_close int tree = mount_clone(slave, "", false, err);
+            auto_fd int tree = mount_clone(slave, "", false, err);
             rc = tree < 0 ? tree : mount_attach(tree, at, "");
             if (rc && tree >= 0)
                 fail_errno(err, -rc, "bind /dev/console");
@@ -197,8 +197,8 @@ static int enter_cwd(const char *cwd, bool make, struct error *err)
 
     if (rc != -ENOENT || !make)
         return rc;
-    auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    auto_close int dir = root < 0 ? -1 : root_mkdirs(root, cwd, 0755, err);
+    auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    auto_fd int dir = root < 0 ? -1 : root_mkdirs(root, cwd, 0755, err);
     return dir < 0 ? -EACCES : process_cwd(cwd, err);
 }
 
@@ -335,7 +335,7 @@ static int become_program(struct init *in, struct error *err)
     } else if (in->wait_fd >= 0) {
         l.report_fd = -1; /* the connection of `start` will be */
     }
-    auto_close int image = launch_build(&l, err);
+    auto_fd int image = launch_build(&l, err);
     if (image < 0)
         return image;
     rc = close_on_exec_from(3u + (unsigned)in->preserve);

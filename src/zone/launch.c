@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/log.h"
+#include "zone/file.h"
 #include "zone/launch_stub.h"
 #include "zone/seccomp.h"
 #include "zone/sys.h"
@@ -171,7 +172,7 @@ int launch_build(const struct launch *l, struct error *err)
 {
     struct data_part data = {0};
     char code[4096];
-    auto_close int fd = memfd_exec("quad-init");
+    auto_fd int fd = memfd_exec("quad-init");
 
     if (fd < 0)
         return fail_errno(err, errno, "memfd_create (vm.memfd_noexec forbids it?)");
@@ -208,14 +209,14 @@ int launch_protect_self(char **argv, struct error *err)
 {
     extern char **environ;
 
-    auto_close int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    auto_fd int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (self < 0)
         return fail_errno(err, errno, "/proc/self/exe");
     int seals = fcntl(self, F_GET_SEALS);
     if (seals >= 0 && (seals & F_SEAL_WRITE))
         return 0;
     struct stat st;
-    auto_close int copy = memfd_exec("quad-oci");
+    auto_fd int copy = memfd_exec("quad-oci");
     if (copy < 0 || fstat(self, &st) < 0)
         return fail_errno(err, errno, "memfd_create");
     for (off_t at = 0; at < st.st_size;) {

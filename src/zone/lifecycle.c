@@ -22,7 +22,7 @@ int container_open(const struct runtime_opts *rt, const char *id, struct contain
                    struct error *err)
 {
     *c = (struct container){.dir = -1};
-    auto_close int root = runtime_root(rt, err);
+    auto_fd int root = runtime_root(rt, err);
 
     return root < 0 ? root : state_load(root, id, c, err);
 }
@@ -33,7 +33,7 @@ int container_open(const struct runtime_opts *rt, const char *id, struct contain
 static int connect_start(const struct container *c)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    auto_close int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    auto_fd int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (s < 0)
         return -errno;
@@ -67,7 +67,8 @@ static int await_start(int s, struct error *err)
     for (;;) {
         struct sync_msg m = {0};
         ssize_t n = recv(s, &m, sizeof(m) - 1, 0);
-        if (n < 0 && errno == EINTR)
+        /* reset: it ended with an unread byte of ours; what it said before is still to be read */
+        if (n < 0 && (errno == EINTR || errno == ECONNRESET))
             continue;
         if (n <= 0)
             return 0;
@@ -93,7 +94,7 @@ int container_start(const struct runtime_opts *rt, const char *id, struct error 
         container_fini(&c);
         return fail(err, EINVAL, "cannot start a container in the state \"%s\"", status_names[st]);
     }
-    auto_close int s = connect_start(&c);
+    auto_fd int s = connect_start(&c);
     if (s < 0 || send(s, "s", 1, MSG_NOSIGNAL) != 1)
         rc = fail_errno(err, s < 0 ? -s : errno, "start %s", id);
     /* running from here on: a program that fails to execute leaves a stopped container */
@@ -133,7 +134,7 @@ int container_kill(const struct runtime_opts *rt, const char *id, int sig, bool 
     if (all) {
         rc = cgroup_signal(&c.cg, sig, err);
     } else {
-        auto_close int pidfd = container_pidfd(&c);
+        auto_fd int pidfd = container_pidfd(&c);
         if (pidfd < 0)
             rc = fail(err, ESRCH, "container not running");
         else if (pidfd_send_signal(pidfd, sig, NULL, 0) < 0)
@@ -184,7 +185,7 @@ int container_update(const struct runtime_opts *rt, const char *id, json_t *reso
 /* Kill the container's process and wait until it is dead (it may be another's child to reap). */
 static void kill_and_wait(struct container *c)
 {
-    auto_close int pidfd = container_pidfd(c);
+    auto_fd int pidfd = container_pidfd(c);
 
     if (pidfd < 0)
         return;
@@ -206,7 +207,7 @@ int container_delete(const struct runtime_opts *rt, const char *id, bool force, 
 {
     struct container c;
     struct error local;
-    auto_close int root = runtime_root(rt, err);
+    auto_fd int root = runtime_root(rt, err);
     int rc = root < 0 ? root : state_load(root, id, &c, err ? err : &local);
 
     if (root < 0)

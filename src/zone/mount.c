@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "zone/file.h"
 
 /* Option words. `rec`: the word with a leading "r" means the same for all mounts below. */
 static const struct {
@@ -189,7 +190,7 @@ static int fs_error(int fs, const char *type, const char *what, int code, struct
 
 int mount_new(const char *type, const char *source, const struct mount_opts *o, struct error *err)
 {
-    auto_close int fs = fsopen(type, FSOPEN_CLOEXEC);
+    auto_fd int fs = fsopen(type, FSOPEN_CLOEXEC);
 
     if (fs < 0)
         return fail_errno(err, errno, "file system %s", type);

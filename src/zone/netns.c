@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "zone/file.h"
 #include "zone/sys.h"
 
 static int set_up(int sock, const char *name)
@@ -26,7 +27,7 @@ static int set_up(int sock, const char *name)
 
 int net_loopback_up(struct error *err)
 {
-    auto_close int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    auto_fd int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int rc;
 
     if (s < 0) /* a kernel without IPv4 has no loopback to raise */
@@ -146,8 +147,8 @@ static int index_of(int s, const char *name)
 /* In the target namespace: addresses back, and up. */
 static int restore_device(const struct spec_netdev *d, const struct saved_addr *addrs, size_t n)
 {
-    auto_close int nl = nl_socket();
-    auto_close int ip = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    auto_fd int nl = nl_socket();
+    auto_fd int ip = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (nl < 0 || ip < 0)
         return nl < 0 ? nl : -errno;
@@ -176,7 +177,7 @@ static int restore_device(const struct spec_netdev *d, const struct saved_addr *
 static int move_device(int nl, const struct spec_netdev *d, int netns, struct error *err)
 {
     struct saved_addr addrs[32];
-    auto_close int ip = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    auto_fd int ip = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int index = ip < 0 ? -errno : index_of(ip, d->host_name);
 
     if (index < 0)
@@ -209,7 +210,7 @@ int net_move_devices(const struct spec *s, int netns, struct error *err)
 {
     if (!s->netdev_count)
         return 0;
-    auto_close int nl = nl_socket();
+    auto_fd int nl = nl_socket();
     if (nl < 0)
         return fail_errno(err, -nl, "netlink socket");
     for (size_t i = 0; i < s->netdev_count; i++) {

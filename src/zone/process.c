@@ -337,8 +337,8 @@ int process_program(const struct spec_process *p, char **program, struct error *
 /* The home of a user id in the image's /etc/passwd: a regular file of the root, bounded. */
 static char *home_of(uint32_t uid)
 {
-    auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    auto_close int fd = root < 0 ? -1 : root_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+    auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    auto_fd int fd = root < 0 ? -1 : root_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
     struct stat st;
     auto_free char *text = NULL;
 

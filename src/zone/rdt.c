@@ -66,7 +66,7 @@ int rdt_join(const struct spec *s, const char *id, pid_t pid, struct error *err)
         return r.rc;
     if (!is_component(name) && strcmp(name, "/") != 0)
         return fail(err, EINVAL, "linux.intelRdt.closID \"%s\" is no name", name);
-    auto_close int top = open_resctrl(err);
+    auto_fd int top = open_resctrl(err);
     if (top < 0)
         return top;
     bool made = false;
@@ -75,7 +75,7 @@ int rdt_join(const struct spec *s, const char *id, pid_t pid, struct error *err)
         if (!made && errno != EEXIST)
             return fail_errno(err, errno, "linux.intelRdt: make group %s", name);
     }
-    auto_close int group = openat(top, strcmp(name, "/") ? name : ".",
+    auto_fd int group = openat(top, strcmp(name, "/") ? name : ".",
                                   O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (group < 0)
         return fail_errno(err, errno, "linux.intelRdt: group %s", name);
@@ -100,7 +100,7 @@ int rdt_join(const struct spec *s, const char *id, pid_t pid, struct error *err)
 void rdt_remove(const struct spec *s, const char *id)
 {
     const char *clos = json_string_value(json_object_get(s->rdt, "closID"));
-    auto_close int top = open_resctrl(NULL);
+    auto_fd int top = open_resctrl(NULL);
 
     if (top < 0 || !is_component(id))
         return;

@@ -182,7 +182,7 @@ int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
             strcat(done, name);
             int next = root_open(root, done, O_PATH | O_DIRECTORY);
             if (next >= 0) {
-                close(at);
+                fd_drop(&at);
                 at = next;
                 continue;
             }
@@ -202,7 +202,7 @@ int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
             return fail_errno(err, code, "make directory %s in the root", path);
         }
         int next = root_open_strict(at, name, O_PATH | O_DIRECTORY, false);
-        close(at);
+        fd_drop(&at);
         if (next < 0)
             return fail_errno(err, -next, "open %s in the root", path);
         at = next;
@@ -247,15 +247,14 @@ int root_mkfile(int root, const char *path, struct error *err)
         return fd;
     if (fd != -ENOENT)
         return fail_errno(err, -fd, "open %s in the root", path);
-    auto_close int parent = root_parent(root, path, &keep, &name, err);
+    auto_fd int parent = root_parent(root, path, &keep, &name, err);
     if (parent < 0)
         return parent;
     /* O_EXCL and O_NOFOLLOW: a dangling link is not written through */
     int made = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0644);
     if (made < 0 && errno != EEXIST)
         return fail_errno(err, errno, "make file %s in the root", path);
-    if (made >= 0)
-        close(made);
+    fd_drop(&made);
     fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return fail_errno(err, errno, "open %s in the root", path);

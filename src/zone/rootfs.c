@@ -14,6 +14,7 @@ void rootfs_init(struct rootfs *r, const struct spec *s, struct cgroup *cg, cons
 {
     *r = (struct rootfs){
         .spec = s, .cg = cg, .path = path, .root = -1, .root_clone = -1, .proc = -1, .sys = -1,
+        .dev = -1,
         .null_fd = -1, .empty_dir = -1,
     };
     r->source = xcalloc(s->mount_count, sizeof(*r->source));
@@ -73,7 +74,7 @@ static int apply_idmap(const struct rootfs *r, const struct spec_mount *m,
     }
     if (!uids.count)
         return fail(err, EINVAL, "mount %s: idmap without mappings", m->destination);
-    auto_close int ns = userns_open(&uids, &gids, err);
+    auto_fd int ns = userns_open(&uids, &gids, err);
     free(text_u.map);
     free(text_g.map);
     return ns < 0 ? ns : mount_idmap(tree, ns, o->idmap_rec, err);
@@ -83,6 +84,14 @@ int rootfs_sources(struct rootfs *r, struct error *err)
 {
     const struct spec *s = r->spec;
 
+    bool any = r->userns;
+    for (size_t i = 0; i < s->mount_count && !any; i++) {
+        any = s->mounts[i].uid_maps.count;
+        for (size_t k = 0; s->mounts[i].options && s->mounts[i].options[k]; k++)
+            any |= strstr(s->mounts[i].options[k], "idmap") != NULL;
+    }
+    if (!any) /* the container's process can reach every source itself */
+        return 0;
     r->old_api = !mount_has_new_api();
     for (size_t i = 0; i < s->mount_count; i++) {
         const struct spec_mount *m = &s->mounts[i];
@@ -126,9 +135,12 @@ static int set_propagation(struct rootfs *r, struct error *err)
         return 0;
     }
     struct mount_attr a = {.propagation = p};
-    if (mount_setattr(AT_FDCWD, "/", rec ? AT_RECURSIVE : 0, &a, sizeof(a)) < 0)
+    if (mount_setattr(AT_FDCWD, "/", rec ? AT_RECURSIVE : 0, &a, sizeof(a)) == 0)
+        return 0;
+    if (errno != ENOSYS) /* the youngest of the new calls: here is where an old kernel shows */
         return fail_errno(err, errno, "mount propagation of /");
-    return 0;
+    r->old_api = true;
+    return set_propagation(r, err);
 }
 
 /* pivot_root wants the parent of the new root's mount to be private. */
@@ -206,7 +218,7 @@ static int open_target(struct rootfs *r, const struct spec_mount *m, bool file, 
 static int clone_attach(int dirfd, const char *from, bool recursive, uint64_t set, int target,
                         struct error *err)
 {
-    auto_close int tree = mount_clone(dirfd, from, recursive, err);
+    auto_fd int tree = mount_clone(dirfd, from, recursive, err);
 
     if (tree < 0)
         return tree;
@@ -227,13 +239,13 @@ static int mount_bind(struct rootfs *r, size_t i, const struct mount_opts *o, st
     if (r->old_api) {
         if (stat(m->source, &st) < 0)
             return fail_errno(err, errno, "%s", m->source);
-        auto_close int target = open_target(r, m, !S_ISDIR(st.st_mode), err);
+        auto_fd int target = open_target(r, m, !S_ISDIR(st.st_mode), err);
         if (target < 0)
             return target;
         int rc = mount_old(NULL, m->source, o, target, err);
         if (rc)
             return rc;
-        auto_close int top = root_open(r->root, m->destination, O_PATH);
+        auto_fd int top = root_open(r->root, m->destination, O_PATH);
         return top < 0 ? fail_errno(err, -top, "%s", m->destination)
                        : mount_remount_old(top, o, err);
     }
@@ -245,12 +257,12 @@ static int mount_bind(struct rootfs *r, size_t i, const struct mount_opts *o, st
     if (!rc && fstat(tree, &st) < 0)
         rc = fail_errno(err, errno, "%s", m->source);
     if (!rc) {
-        auto_close int target = open_target(r, m, !S_ISDIR(st.st_mode), err);
+        auto_fd int target = open_target(r, m, !S_ISDIR(st.st_mode), err);
         rc = target < 0 ? target : 0;
         if (!rc && (rc = mount_attach(tree, target, "")))
             fail_errno(err, -rc, "attach");
     }
-    close(tree);
+    fd_drop(&tree);
     return rc;
 }
 
@@ -266,20 +278,31 @@ static int mount_kernel_fs_by_bind(struct rootfs *r, const struct spec_mount *m,
                         target, err);
 }
 
-static void note_mount(struct rootfs *r, const struct spec_mount *m, int fd, bool late_ro)
+/* Keep the descriptor of a mount that is used again; true where it was taken. */
+static bool note_mount(struct rootfs *r, const struct spec_mount *m, int fd, bool late_ro)
 {
-    int keep = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    bool tmpfs = !strcmp(m->type, "tmpfs");
 
-    if (keep < 0)
-        return;
+    if (late_ro)
+        r->late_ro[r->late_ro_count++] = fd;
     if (!strcmp(m->type, "proc") && !strcmp(m->destination, "/proc"))
-        r->proc = keep;
+        r->proc = fd;
     else if (!strcmp(m->type, "sysfs") && !strcmp(m->destination, "/sys"))
-        r->sys = keep;
-    else if (late_ro)
-        r->late_ro[r->late_ro_count++] = keep;
+        r->sys = fd;
+    else if (tmpfs && !strcmp(m->destination, "/dev"))
+        r->dev = fd;
     else
-        close(keep);
+        return late_ro;
+    return true;
+}
+
+/* A name directly in our own new /dev: nobody else has seen that tmpfs yet, so there is nothing to
+ * resolve. NULL where the mount goes elsewhere. */
+static const char *name_in_dev(const struct rootfs *r, const struct spec_mount *m)
+{
+    const char *name = m->destination + 5;
+
+    return r->dev >= 0 && !strncmp(m->destination, "/dev/", 5) && is_component(name) ? name : NULL;
 }
 
 static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_opts *o,
@@ -287,9 +310,16 @@ static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_o
 {
     bool tmpfs = !strcmp(m->type, "tmpfs");
     bool late_ro = tmpfs && (o->set & MOUNT_ATTR_RDONLY);
-    auto_close int target = open_target(r, m, false, err);
-    auto_close int fd = -1;
+    const char *name = r->old_api || o->copy_up ? NULL : name_in_dev(r, m);
+    auto_fd int made = -1;
+    auto_fd int fd = -1;
+    int target;
 
+    if (name && mkdirat(r->dev, name, 0755) < 0 && errno != EEXIST)
+        return fail_errno(err, errno, "make it");
+    target = made = name ? -1 : open_target(r, m, false, err);
+    if (name)
+        target = r->dev;
     if (target < 0)
         return target;
     if (late_ro) /* devices and further mount points are still to be made in it */
@@ -312,12 +342,12 @@ static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_o
             o->data_count = n;
             fd = mount_new(m->type, m->source, o, err);
         }
-        if (fd == -EPERM && r->userns && is_kernel_fs(m->type))
+        if (fd == -EPERM && r->userns && is_kernel_fs(m->type) && !name)
             return mount_kernel_fs_by_bind(r, m, target, err);
         if (fd < 0)
             return fd;
         if (o->copy_up && tmpfs) {
-            auto_close int from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            auto_fd int from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             int rc = from < 0 ? fail_errno(err, errno, "tmpcopyup") : copy_tree(from, fd, err);
             if (rc)
                 return rc;
@@ -325,7 +355,7 @@ static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_o
         /* recursive flags mean the same as plain ones here: nothing is below yet */
         if (o->rec_set && mount_attr(fd, o->rec_set, 0, 0, false))
             return fail(err, EINVAL, "mount flags");
-        int rc = mount_attach(fd, target, "");
+        int rc = mount_attach(fd, target, name ? name : "");
         if (rc)
             return fail_errno(err, -rc, "attach");
         if (o->propagation && (rc = mount_attr(fd, 0, 0, o->propagation, o->propagation_rec)))
@@ -333,7 +363,8 @@ static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_o
     }
     if (fd < 0)
         return fail_errno(err, -fd, "%s", m->destination);
-    note_mount(r, m, fd, late_ro);
+    if (note_mount(r, m, fd, late_ro))
+        take_fd(&fd);
     return 0;
 }
 
@@ -352,10 +383,10 @@ static int mount_cgroup_v1(struct rootfs *r, const struct spec_mount *m, struct 
     struct mount_opts t = {.set = (o->set & ~(uint64_t)MOUNT_ATTR_RDONLY) | MOUNT_ATTR_NOSUID |
                                   MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                            .data = (const char **)data, .data_count = 1};
-    auto_close int target = open_target(r, m, false, err);
+    auto_fd int target = open_target(r, m, false, err);
     if (target < 0)
         return target;
-    auto_close int fs = mount_new("tmpfs", "tmpfs", &t, err);
+    auto_fd int fs = mount_new("tmpfs", "tmpfs", &t, err);
     if (fs < 0)
         return fs;
     int rc = mount_attach(fs, target, "");
@@ -368,12 +399,10 @@ static int mount_cgroup_v1(struct rootfs *r, const struct spec_mount *m, struct 
             return fail_errno(err, errno, "make %s/%s", m->destination, name);
         /* opened here: a clone must be of this mount namespace's mounts */
         auto_free char *host = xasprintf("%s%s", d->mount, d->path);
-        auto_close int tree = mount_clone(AT_FDCWD, host, false, err);
+        auto_fd int tree = mount_clone(AT_FDCWD, host, false, err);
         if (tree < 0)
             return tree;
-        rc = mount_attr(tree, t.set | (o->set & MOUNT_ATTR_RDONLY), 0, 0, false);
-        if (!rc)
-            rc = mount_attach(tree, fs, name);
+        rc = mount_attach(tree, fs, name);
         /* "cpu,cpuacct" is known by each of its names */
         auto_free char *each = xstrdup(name);
         char *save = NULL;
@@ -381,8 +410,9 @@ static int mount_cgroup_v1(struct rootfs *r, const struct spec_mount *m, struct 
             for (char *c = strtok_r(each, ",", &save); c; c = strtok_r(NULL, ",", &save))
                 symlinkat(name, fs, c);
     }
-    if (!rc && (o->set & MOUNT_ATTR_RDONLY))
-        rc = mount_attr(fs, MOUNT_ATTR_RDONLY, 0, 0, false);
+    /* all at once, before anything of the container runs */
+    if (!rc)
+        rc = mount_attr(fs, t.set | (o->set & MOUNT_ATTR_RDONLY), 0, 0, true);
     return rc ? fail_errno(err, -rc, "cgroup mount") : 0;
 }
 
@@ -399,13 +429,13 @@ static int mount_cgroup(struct rootfs *r, const struct spec_mount *m, struct mou
     }
     if (v1 && !r->old_api)
         return mount_cgroup_v1(r, m, o, err);
-    auto_close int target = open_target(r, m, false, err);
+    auto_fd int target = open_target(r, m, false, err);
     if (target < 0)
         return target;
     uint64_t set = o->set | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     if (v2 && !r->old_api && (r->spec->ns_new & ns_info[NS_CGROUP].flag)) {
         struct mount_opts n = {.set = set};
-        auto_close int fs = mount_new("cgroup2", "cgroup", &n, NULL);
+        auto_fd int fs = mount_new("cgroup2", "cgroup", &n, NULL);
         if (fs >= 0) {
             int rc = mount_attach(fs, target, "");
             return rc ? fail_errno(err, -rc, "cgroup mount") : 0;
@@ -462,14 +492,14 @@ int rootfs_prepare(struct rootfs *r, struct error *err)
 int rootfs_enter(struct rootfs *r, struct error *err)
 {
     bool shared = r->spec->rootfs_propagation && !r->no_pivot;
-    auto_close int old = shared ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    auto_fd int old = shared ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
     if (fchdir(r->root) < 0)
         return fail_errno(err, errno, "enter the root");
     if (r->no_pivot) {
         if (mount(".", "/", NULL, MS_MOVE, NULL) < 0)
             return fail_errno(err, errno, "move the root");
-        if (chroot(".") < 0)
+        if (chroot(".") < 0 || chdir("/") < 0)
             return fail_errno(err, errno, "chroot");
     } else {
         /* the old root ends up on top of the new one, and is taken off there [pivot_root(2)] */
@@ -479,11 +509,9 @@ int rootfs_enter(struct rootfs *r, struct error *err)
         if (shared &&
             (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0))
             return fail_errno(err, errno, "old root");
-        if (umount2(".", MNT_DETACH) < 0)
+        if (umount2(".", MNT_DETACH) < 0 || (shared && chdir("/") < 0))
             return fail_errno(err, errno, "leave the old root");
     }
-    if (chdir("/") < 0)
-        return fail_errno(err, errno, "chdir /");
     return 0;
 }
 
@@ -496,7 +524,7 @@ int rootfs_finish(struct rootfs *r, struct error *err)
     if (!rc && r->spec->root_readonly) {
         if (r->old_api) {
             struct mount_opts o = {.set = MOUNT_ATTR_RDONLY};
-            auto_close int top = open("/", O_PATH | O_CLOEXEC);
+            auto_fd int top = open("/", O_PATH | O_CLOEXEC);
             return mount_remount_old(top, &o, err);
         }
         rc = mount_attr(r->root, MOUNT_ATTR_RDONLY, 0, 0, false);

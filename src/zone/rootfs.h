@@ -28,7 +28,7 @@ struct rootfs {
     int root_clone;    /* detached clone of it, or -1 */
     int *source;       /* per mount: detached clone, or -1 */
     int proc, sys;     /* procfs and sysfs that we mounted, or -1 */
-    char proc_at[64];  /* where: "/proc" */
+    int dev;           /* the tmpfs at /dev that we mounted, or -1 */
     int *late_ro;      /* mounts that become read-only at the end */
     size_t late_ro_count;
     int null_fd;       /* the host's /dev/null, checked */

@@ -39,7 +39,7 @@ static bool is_same_node(const struct stat *st, const struct spec_device *d)
 static int bind_node(struct rootfs *r, const struct spec_device *d, int dir, const char *name,
                      struct error *err)
 {
-    auto_close int host = open(d->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int host = open(d->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
 
     if (host < 0 || fstat(host, &st) < 0)
@@ -51,14 +51,14 @@ static int bind_node(struct rootfs *r, const struct spec_device *d, int dir, con
         return fail_errno(err, errno, "make %s", d->path);
     if (made >= 0)
         close(made);
-    auto_close int at = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int at = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (at < 0)
         return fail_errno(err, errno, "%s", d->path);
     if (r->old_api) {
         struct mount_opts o = {.bind = true};
         return mount_old(NULL, d->path, &o, at, err);
     }
-    auto_close int tree = mount_clone(host, "", false, err);
+    auto_fd int tree = mount_clone(host, "", false, err);
     if (tree < 0)
         return tree;
     int rc = mount_attach(tree, at, "");
@@ -99,7 +99,7 @@ static int make_device(struct rootfs *r, const struct spec_device *d, int dev, s
 
     if (dev >= 0 && !strncmp(d->path, "/dev/", 5) && is_component(name))
         return make_node(r, d, dev, name, err);
-    auto_close int dir = root_parent(r->root, d->path, &keep, &name, err);
+    auto_fd int dir = root_parent(r->root, d->path, &keep, &name, err);
     return dir < 0 ? dir : make_node(r, d, dir, name, err);
 }
 
@@ -124,7 +124,8 @@ int rootfs_devices(struct rootfs *r, struct error *err)
 
     if (dev_is_bound(r)) /* the host's /dev: nothing is made in it */
         return 0;
-    auto_close int dev = root_mkdirs(r->root, "/dev", 0755, err);
+    auto_fd int own = r->dev >= 0 ? -1 : root_mkdirs(r->root, "/dev", 0755, err);
+    int dev = r->dev >= 0 ? r->dev : own;
     if (dev < 0)
         return dev;
     for (size_t i = 0; i < r->spec->device_count && !rc; i++)
@@ -232,7 +233,7 @@ static int resolve(const struct rootfs *r, const char *path, int *dir, const cha
 
 static int mask_dir(struct rootfs *r, int dir, const char *name, struct error *err)
 {
-    auto_close int tree = -1;
+    auto_fd int tree = -1;
 
     if (r->empty_dir >= 0) {
         tree = mount_clone(r->empty_dir, "", false, err);
@@ -253,7 +254,7 @@ static int mask_dir(struct rootfs *r, int dir, const char *name, struct error *e
 
 static int mask_old(struct rootfs *r, const char *path, struct error *err)
 {
-    auto_close int fd = root_open(r->root, path, O_PATH);
+    auto_fd int fd = root_open(r->root, path, O_PATH);
     struct stat st;
 
     if (fd == -ENOENT || fd == -EACCES)
@@ -266,7 +267,7 @@ static int mask_old(struct rootfs *r, const char *path, struct error *err)
 
 static int mask_paths(struct rootfs *r, struct error *err)
 {
-    auto_close int tree = -1;
+    auto_fd int tree = -1;
     int rc = r->spec->masked && r->spec->masked[0] ? rootfs_null(r, err) : 0;
 
     for (size_t i = 0; !rc && r->spec->masked && r->spec->masked[i]; i++) {
@@ -289,7 +290,8 @@ static int mask_paths(struct rootfs *r, struct error *err)
             return tree;
         rc = mount_attach(tree, dir, name);
         if (rc == 0) {
-            close(take_fd(&tree));
+            fd_drop(&tree);
+            tree = -1;
         } else if (rc == -EINVAL || rc == -ENOTDIR) { /* a file does not go on a directory */
             rc = mask_dir(r, dir, name, err);
         } else if (rc == -ENOENT) {
@@ -297,8 +299,7 @@ static int mask_paths(struct rootfs *r, struct error *err)
         } else {
             fail_errno(err, -rc, "mask %s", path);
         }
-        if (opened >= 0)
-            close(opened);
+        fd_drop(&opened);
     }
     return rc;
 }
@@ -314,16 +315,16 @@ static int lock_paths(struct rootfs *r, struct error *err)
         if (rc)
             return fail_errno(err, -rc, "read-only path %s", path);
         if (r->old_api) {
-            auto_close int at = *name ? root_open(r->root, path, O_PATH) : dup(dir);
+            auto_fd int at = *name ? root_open(r->root, path, O_PATH) : dup(dir);
             struct mount_opts o = {.bind = true, .recursive = true, .set = MOUNT_ATTR_RDONLY};
             char self[40];
             snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
             if (at >= 0 && !(rc = mount_old(NULL, self, &o, at, err))) {
-                auto_close int top = root_open(r->root, path, O_PATH);
+                auto_fd int top = root_open(r->root, path, O_PATH);
                 rc = mount_remount_old(top, &o, err);
             }
         } else {
-            auto_close int tree = open_tree(dir, name,
+            auto_fd int tree = open_tree(dir, name,
                                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
                                                 AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH));
             if (tree < 0 && errno == ENOENT)
@@ -334,8 +335,7 @@ static int lock_paths(struct rootfs *r, struct error *err)
             if (rc)
                 fail_errno(err, -rc, "read-only path %s", path);
         }
-        if (opened >= 0)
-            close(opened);
+        fd_drop(&opened);
         if (rc)
             return rc;
     }
@@ -346,7 +346,7 @@ static int write_sysctls(struct rootfs *r, struct error *err)
 {
     const char *key;
     json_t *v;
-    auto_close int own = -1;
+    auto_fd int own = -1;
     int proc = r->proc;
 
     if (!json_object_size(r->spec->sysctl))
@@ -366,7 +366,7 @@ static int write_sysctls(struct rootfs *r, struct error *err)
         bool slashes = strcspn(key, "/") < strcspn(key, ".");
         for (char *p = path + 4; *p && !slashes; p++)
             *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
-        auto_close int fd = root_open_strict(proc, path, O_WRONLY, true);
+        auto_fd int fd = root_open_strict(proc, path, O_WRONLY, true);
         const char *text = json_string_value(v);
         if (fd < 0)
             return fail_errno(err, -fd, "sysctl %s", key);

@@ -85,7 +85,7 @@ int state_create(int root, const char *id, struct error *err)
     return fd < 0 ? fail_errno(err, errno, "state directory of %s", id) : fd;
 }
 
-int state_save(const struct container *c, struct error *err)
+int state_save(const struct container *c, bool first, struct error *err)
 {
     json_t *o = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s*,s:b,s:b,s:O*,s:o}", "ociVersion",
                           "1.2.0", "id", c->id, "pid", (int)c->pid, "startTime",
@@ -98,7 +98,13 @@ int state_save(const struct container *c, struct error *err)
     json_decref(o);
     if (!text)
         return fail(err, EINVAL, "state of %s cannot be written as JSON", c->id);
-    return file_replace(c->dir, "state.json", text, strlen(text), err);
+    if (!first)
+        return file_replace(c->dir, "state.json", text, strlen(text), err);
+    /* nobody has read it yet; half a state counts as none */
+    auto_fd int fd = openat(c->dir, "state.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        return fail_errno(err, errno, "write state.json");
+    return 0;
 }
 
 static char *copy_string(struct json_reader *r, const json_t *o, const char *key)
@@ -124,9 +130,8 @@ int state_load(int root, const char *id, struct container *c, struct error *err)
     if (file_read(c->dir, "state.json", &text, &len, err) || !len)
         return fail(err, ENODATA, "container %s has no state: its creation did not finish", id);
     json_t *o;
-    rc = json_parse(text, len, "state.json", &o, err);
-    if (rc)
-        return rc;
+    if (json_parse(text, len, "state.json", &o, err))
+        return fail(err, ENODATA, "container %s has half a state: its creation did not finish", id);
     struct json_reader r = {.err = err};
     c->pid = (pid_t)jr_uint(&r, o, "state", "pid", INT32_MAX, 0);
     c->start_time = jr_uint(&r, o, "state", "startTime", UINT64_MAX, 0);
@@ -160,7 +165,7 @@ void container_fini(struct container *c)
 
 int state_remove(int root, const char *id, struct error *err)
 {
-    auto_close int dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (dir < 0)
         return errno == ENOENT ? 0 : fail_errno(err, errno, "state directory of %s", id);

@@ -41,7 +41,8 @@ char *state_root_default(void);
 
 /* Make the directory of a new container; EEXIST where the id is in use. */
 [[nodiscard]] int state_create(int root, const char *id, struct error *err);
-[[nodiscard]] int state_save(const struct container *c, struct error *err);
+/* `first`: there is none yet. */
+[[nodiscard]] int state_save(const struct container *c, bool first, struct error *err);
 /* Read a container; `c` is to be finished also after a failure. A directory without a state file
  * (its maker died) gives ENODATA, and c->dir open. */
 [[nodiscard]] int state_load(int root, const char *id, struct container *c, struct error *err);

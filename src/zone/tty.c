@@ -15,6 +15,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "zone/file.h"
+
 int tty_open(int devpts, unsigned short rows, unsigned short cols, int *master, int *slave,
              struct error *err)
 {
@@ -91,7 +93,7 @@ int fd_receive(int sock)
 int unix_connect(const char *path, int type, struct error *err)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    auto_close int s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    auto_fd int s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
     if (s < 0)
         return fail_errno(err, errno, "socket");
