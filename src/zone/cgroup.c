@@ -397,7 +397,11 @@ int cgroup_join(struct cgroup *cg, pid_t pid, bool skip_v2, struct error *err)
         struct cgroup_dir *d = &cg->dir[i];
         if (!d->made || (skip_v2 && d->v2))
             continue;
-        auto_free char *procs = xasprintf("%s%s/cgroup.procs", d->mount, d->path);
+        /* The caller alone, by v1's "tasks": the kernel then needs no lock against forks and exits of
+         * all processes, whose taking waits for an RCU grace period (milliseconds). We have one
+         * thread, so it is the same. */
+        const char *file = !pid && !d->v2 ? "tasks" : "cgroup.procs";
+        auto_free char *procs = xasprintf("%s%s/%s", d->mount, d->path, file);
         int rc = file_write(AT_FDCWD, procs, text);
         /* v2 with domain controllers enabled below (systemd inside the container): a leaf of it
          * takes the process instead */
