@@ -17,8 +17,6 @@
 #include "guest/console.h"
 #include "registry/registry.h"
 
-
-
 /* ------------------------------------------------------------------------------------- events */
 
 static void vm_end(struct vm *vm, enum vm_end end)
@@ -217,6 +215,9 @@ static int choose_way(struct vm *vm, struct error *err)
     bool automatic = !strcmp(vm->config->mode, "auto");
     struct way_report report = {0};
 
+    if (!strcmp(vm->config->mode, "zone"))
+        return fail(err, EINVAL, "mode zone runs containers and has no kernel to boot; try: "
+                                 "quad-oci --help");
     if (!automatic) {
         int rc = registry_find_way(vm->config->mode, &way, err);
         if (rc)

@@ -4,9 +4,11 @@
  * so, beside what the host would offer it.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/engine.h"
@@ -66,13 +68,31 @@ static void probe_para(struct way_report *r)
     say(r, false, "not in this version yet; needs nothing of the host; try: --mode full");
 }
 
+/* May this user make a user namespace? Tried in a child, which then is gone. */
+static bool user_namespaces(void)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (!pid)
+        _exit(unshare(CLONE_NEWUSER) ? 1 : 0);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
 static void probe_zone(struct way_report *r)
 {
     struct utsname u;
 
     uname(&u);
-    say(r, false, "not in this version yet; would use the host's kernel (%s %s)", u.sysname,
-        u.release);
+    if (!geteuid())
+        say(r, true, "quad-oci: containers on the host's kernel (%s %s), as root", u.sysname,
+            u.release);
+    else if (user_namespaces())
+        say(r, true, "quad-oci: containers on the host's kernel (%s %s), in a user namespace",
+            u.sysname, u.release);
+    else
+        say(r, false, "neither root nor allowed to make a user namespace here");
 }
 
 const struct way way_native = {
