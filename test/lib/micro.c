@@ -52,9 +52,15 @@ void micro_run(struct micro *m, const struct x86_state *start, const uint8_t *im
     if (engine->vcpu_put(v, ~0u, &err))
         fail_msg("microguest: %s", err.text);
     v->budget = budget;
+    m->machine.stopping = false;
     enum stop_reason why;
-    do {
+    do { /* as the vCPU loop does, on this thread */
+        m->machine.n_inside = 1;
+        v->inside = true;
+        vcpu_request_done(v, REQ_STOP | REQ_EXCL);
         why = engine->vcpu_run(v);
+        v->inside = false;
+        m->machine.n_inside = 0;
     } while (why == STOP_KICK);
     out->end = why == STOP_HALT    ? MICRO_HALT
                : why == STOP_CRASH ? MICRO_SHUTDOWN
