@@ -94,7 +94,13 @@ static int open_depth(struct disk **out, const struct disk_options *o, unsigned 
     d->unsafe = o->unsafe;
     d->snapshot = o->snapshot ? xstrdup(o->snapshot) : NULL;
     d->file.fd = -1;
-    int rc = file_open(&d->file, o->path, o->readonly, err);
+    int rc = 0;
+    if (o->file) {
+        d->file = *o->file;
+        *o->file = (struct disk_file){.fd = -1};
+    } else {
+        rc = file_open(&d->file, o->path, o->readonly, err);
+    }
     if (!rc && !o->no_lock)
         rc = file_lock(&d->file, !o->readonly, err);
     if (!rc)

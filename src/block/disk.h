@@ -102,6 +102,7 @@ struct disk_options {
     bool checking;   /* open also what an ordinary open refuses (corrupt, dirty) */
     bool unsafe;
     bool no_lock;
+    struct disk_file *file; /* open already, taken over; the path is for messages */
     const struct disk_format *const *formats; /* ends with NULL */
 };
 

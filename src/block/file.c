@@ -125,6 +125,17 @@ int file_truncate(struct disk_file *f, uint64_t size)
 static int hook_each(struct disk_file *f, uint64_t off, const struct iovec *iov, unsigned n,
                      bool write)
 {
+    size_t len = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        len += iov[i].iov_len;
+    if (write && n > 1) { /* one write for the host, one for the hook */
+        auto_free uint8_t *all = malloc(len);
+        size_t at = 0;
+        for (unsigned i = 0; all && i < n; at += iov[i++].iov_len)
+            memcpy(all + at, iov[i].iov_base, iov[i].iov_len);
+        return all ? f->hook->write(f, off, all, len) : -ENOMEM;
+    }
     for (unsigned i = 0; i < n; i++) {
         int rc = write ? f->hook->write(f, off, iov[i].iov_base, iov[i].iov_len)
                        : f->hook->read(f, off, iov[i].iov_base, iov[i].iov_len);
