@@ -12,6 +12,10 @@ static struct disk_mem *mem_of(struct disk_file *f)
 
 static int step(struct disk_mem *m)
 {
+    if (m->cut_in && !--m->cut_in) {
+        m->cut = calloc(1, sizeof(*m->cut));
+        disk_mem_cut(m, &m->random, m->cut);
+    }
     return ++m->n_writes == m->fail_at ? -EIO : 0;
 }
 

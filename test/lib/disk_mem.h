@@ -19,6 +19,9 @@ struct disk_mem {
     struct disk_mem_write *log;
     size_t n_log, log_room;
     uint64_t n_syncs, n_writes;
+    /* Before the write or sync with this number (counted down) a cut is taken into *cut. */
+    uint64_t cut_in, random;
+    struct disk_mem *cut;
     uint64_t fail_at; /* the write or sync with this number fails with EIO; 0: none */
     struct disk_file_hook hook;
 };

@@ -75,6 +75,7 @@ struct vblk {
     struct list_node finished; /* requests whose answer is not in the ring yet */
     unsigned in_flight;
     uint64_t epoch;
+    bool answered; /* by the current notify, at once */
     uint64_t n_requests, n_errors, n_unsupported;
 };
 
@@ -187,6 +188,7 @@ static void request_done(struct blk_req *req)
 /* Not through the back end: answered at once. */
 static void answer_now(struct vblk *d, struct request *r, uint8_t status)
 {
+    d->answered = true;
     r->status = status;
     d->n_unsupported += status == S_UNSUPP;
     answer(d, r);
@@ -319,9 +321,9 @@ static void start(struct vblk *d, struct request *r)
 static void vblk_notify(struct virtio *v, unsigned qi)
 {
     struct vblk *d = vblk_of(v);
-    unsigned done = 0;
 
-    for (; done < VIRTIO_RING_MAX; done++) {
+    d->answered = false;
+    for (unsigned n = 0; n < VIRTIO_RING_MAX; n++) {
         struct request *r = malloc(sizeof(*r));
         if (!r || !vq_pop(v, qi, &r->chain)) {
             free(r);
@@ -333,8 +335,8 @@ static void vblk_notify(struct virtio *v, unsigned qi)
         r->data_len = 0;
         start(d, r);
     }
-    if (done)
-        vq_signal(v, qi); /* for those that were answered at once */
+    if (d->answered)
+        vq_signal(v, qi);
 }
 
 /* dev->lock is held: completions can take `lock` but not that one. */

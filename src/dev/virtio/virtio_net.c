@@ -364,7 +364,9 @@ static void control_queue(struct vnet *d, unsigned qi)
     struct vq_chain c;
     uint8_t h[2 + 8 + 2 * MACS_MAX * 6 + 64];
 
-    for (unsigned n = 0; n < VIRTIO_RING_MAX && vq_pop(&d->v, qi, &c); n++) {
+    unsigned n = 0;
+
+    for (; n < VIRTIO_RING_MAX && vq_pop(&d->v, qi, &c); n++) {
         uint64_t len = vq_read(&d->v, &c, 0, h, sizeof(h));
         uint8_t status = 1;
         if (len >= 2 && len == c.out_len && control(d, h[0], h[1], h + 2, len - 2))
@@ -377,7 +379,8 @@ static void control_queue(struct vnet *d, unsigned qi)
         vq_write(&d->v, &c, 0, &status, 1);
         vq_push(&d->v, qi, &c, 1);
     }
-    vq_signal(&d->v, qi);
+    if (n)
+        vq_signal(&d->v, qi);
 }
 
 static void vnet_notify(struct virtio *v, unsigned qi)

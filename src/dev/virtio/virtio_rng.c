@@ -66,13 +66,16 @@ static void rng_notify(struct virtio *v, unsigned qi)
     struct vq_chain c;
     uint8_t buf[BYTES_MAX];
 
-    for (unsigned n = 0; n < VIRTIO_RING_MAX && vq_pop(v, qi, &c); n++) {
+    unsigned n = 0;
+
+    for (; n < VIRTIO_RING_MAX && vq_pop(v, qi, &c); n++) {
         size_t len = fill(r, buf, (size_t)MIN(c.in_len, (uint64_t)sizeof(buf)));
         vq_write(v, &c, 0, buf, len);
         vq_push(v, qi, &c, len);
         r->n_bytes += len;
     }
-    vq_signal(v, qi);
+    if (n)
+        vq_signal(v, qi);
 }
 
 static const struct virtio_class rng_class = {
