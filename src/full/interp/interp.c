@@ -87,7 +87,7 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
             run_spend(v, done);
         if (unlikely(step))
             x86_step_after(c, trap);
-        poll = shadow || (b->poll && c->intr_waiting);
+        poll = (shadow || b->poll) && c->intr_waiting;
     }
 }
 

@@ -180,13 +180,13 @@ static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, u
 /* ----------------------------------------------------------------------------------------- loop */
 
 /* What native code cannot honour goes by functions: the ends of bounded runs, single steps,
- * shadows, breakpoints and alignment checks (nonflat), unmasked floating-point exceptions. */
+ * breakpoints and alignment checks (nonflat), unmasked floating-point exceptions. */
 static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const struct x86_cpu *c,
                       const struct block *b)
 {
     if (jv->single ? v->budget < b->n : v->budget != UINT64_MAX)
         return false;
-    return (c->mode & MODE_CODE64) && !c->s.intr_shadow && !c->stepping && !c->nonflat_r && !c->nonflat_w &&
+    return (c->mode & MODE_CODE64) && !c->stepping && !c->nonflat_r && !c->nonflat_w &&
            (c->s.mxcsr & 0x1f80) == 0x1f80;
 }
 
@@ -216,8 +216,14 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     c->scratch[JIT_SIMD] = simd_off(c);
     jv->running = b;
     jv->done = 0;
+    /* A shadow lasts for one instruction; requests are looked at before the first and then not
+     * before the next block. */
+    bool shadow = c->s.intr_shadow;
+    c->s.intr_shadow = false;
     jv->enter(b->code);
     flags_in(c);
+    if (shadow && c->scratch[JIT_NATIVE] == jv->before)
+        c->s.intr_shadow = true;
     if (!jv->single) {
         count_native(jv, c);
         return;
@@ -287,7 +293,7 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
             run_spend(v, done);
         if (unlikely(step))
             x86_step_after(c, trap);
-        poll = shadow || (b->poll && c->intr_waiting);
+        poll = (shadow || b->poll) && c->intr_waiting;
     }
 }
 

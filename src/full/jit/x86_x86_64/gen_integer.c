@@ -253,7 +253,9 @@ static bool shift(struct gen *g, unsigned n)
         d = reg_in(g, in->dst, ADDR);
         rm = R(d);
     }
-    fl_need(g); /* a count of 0 keeps them all, rotates keep most */
+    /* A count of 0 keeps them all, rotates keep most. */
+    if (n < 4 || in->src != X86_IMM || !(in->imm & (in->size == 8 ? 63 : 31)))
+        fl_need(g);
     if (in->src == X86_IMM) {
         as_op(a, 0, in->size, in->size == 1 ? 0xc0 : 0xc1, n, rm, in->size == 1);
         as_8(a, in->imm & 0xff);
@@ -343,8 +345,21 @@ static bool bit_test(struct gen *g, unsigned n)
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
 
-    if (in->form != FORM_RR || in->size < 4)
+    if (in->size < 4 || (in->form != FORM_RR && in->src != X86_IMM))
         return false;
+    if (in->form == FORM_MR) {
+        /* An immediate bit number stays within the operand. */
+        if (!mem_operand(g, in->size, n != 4))
+            return false;
+        fl_need(g);
+        lock_prefix(g);
+        as_op(a, 0, in->size, 0x0fba, n, MEM(ADDR, 0), false);
+        as_8(a, in->imm & 0xff);
+        fl_set(g);
+        if (n != 4)
+            gen_note(g, g->off_next);
+        return true;
+    }
     fl_need(g);
     unsigned d = reg_in(g, in->dst, ADDR);
     if (in->src == X86_IMM) {
