@@ -207,10 +207,13 @@ static int unpack_lzo(const uint8_t *in, size_t size, struct sink *s, struct err
 
     if (!at)
         return fail(err, EINVAL, "damaged lzo header");
-    while (size - at >= 12) {
-        uint32_t unpacked = ld_be32(in + at), packed = ld_be32(in + at + 4);
+    while (size - at >= 4) {
+        uint32_t unpacked = ld_be32(in + at);
         if (!unpacked)
             return 0;
+        if (size - at < 8)
+            break;
+        uint32_t packed = ld_be32(in + at + 4);
         at += 8 + 4u * (!!(flags & LZOP_ADLER_D) + !!(flags & LZOP_CRC_D));
         if (packed < unpacked)
             at += 4u * (!!(flags & LZOP_ADLER_C) + !!(flags & LZOP_CRC_C));

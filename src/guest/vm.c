@@ -15,6 +15,7 @@
 #include "core/way.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
+#include "guest/host.h"
 #include "registry/registry.h"
 
 /* ------------------------------------------------------------------------------------- events */
@@ -356,6 +357,7 @@ int vm_create(struct vm **out, const struct guest_config *config, struct error *
         return rc;
     }
     vm_say(vm);
+    host_notices();
     *out = vm;
     return 0;
 }
