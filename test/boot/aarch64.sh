@@ -19,5 +19,5 @@ rc=0
     --kernel "$guests/cloud/vmlinuz" --initrd "$initrd" --memory 256M \
     --append 'console=ttyS0 quad.check' </dev/null 2>&1 | tee "$out" || rc=$?
 ends 0
-want "Linux quad-guest $(cat "$guests/cloud/version") "
+want "Linux quad-guest $(version cloud) "
 want '^quad.check: ok'

@@ -11,6 +11,6 @@ initrd
 quad --kernel "$guests/cloud/vmlinuz" --initrd "$initrd" --memory 512M \
     --append 'console=ttyS0 quad.check'
 ends 0
-want "Linux quad-guest $(cat "$guests/cloud/version") "
+want "Linux quad-guest $(version cloud) "
 want '^quad.check: ok'
 never 'Kernel panic|BUG:|Oops|soft lockup|segfault'

@@ -12,6 +12,6 @@ initrd
 quad --kernel "$guests/generic/vmlinuz" --initrd "$initrd" --memory 512M \
     --append 'console=ttyS0 quad.check'
 ends 0
-want "Linux quad-guest $(cat "$guests/generic/version") "
+want "Linux quad-guest $(version generic) "
 want '^quad.check: ok'
 never 'Kernel panic|BUG:|Oops|soft lockup|segfault'

@@ -7,6 +7,7 @@
 #   quad ARGS...           "$QUAD" run in full mode with the engine under test; its output goes to
 #                          the terminal and to $out; sets rc
 #   converse ARGS...       the same, held by tools/expect with the script on standard input
+#   version NAME           what uname -r says in it, as a regular expression
 #   want REGEX, never REGEX     about $out
 #   ends CODE              about rc
 
@@ -32,6 +33,11 @@ guest() {
             skip "no guest $g_: $(tail -n 1 "$TEST_TMP/fetch")"
         }
     done
+}
+
+# version NAME: its release, as a regular expression
+version() {
+    sed 's/[+.]/\\&/g' "$guests/$1/version"
 }
 
 initrd() {
