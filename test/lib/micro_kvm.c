@@ -136,6 +136,13 @@ static void msr_fields(struct x86_state *s, uint64_t **f)
     memcpy(f, list, sizeof(list));
 }
 
+/* struct kvm_msrs and as many entries as we ask for */
+struct msr_list {
+    uint32_t nmsrs, pad;
+    struct kvm_msr_entry e[ARRAY_LEN(msrs)];
+};
+_Static_assert(offsetof(struct msr_list, e) == sizeof(struct kvm_msrs), "as the kernel reads it");
+
 static bool put(struct micro_kvm *k, const struct x86_state *start)
 {
     struct x86_state s = *start;
@@ -144,10 +151,7 @@ static bool put(struct micro_kvm *k, const struct x86_state *start)
     struct kvm_vcpu_events events = {0};
     struct kvm_debugregs dr = {.dr6 = s.dr[6], .dr7 = s.dr[7]};
     struct kvm_mp_state mp = {.mp_state = KVM_MP_STATE_RUNNABLE};
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry e[ARRAY_LEN(msrs)];
-    } m = {.head.nmsrs = ARRAY_LEN(msrs)};
+    struct msr_list m = {.nmsrs = ARRAY_LEN(msrs)};
     uint64_t *field[ARRAY_LEN(msrs)];
     const uint64_t *r = s.r;
     struct kvm_regs regs = {r[RAX], r[RBX], r[RCX], r[RDX], r[RSI], r[RDI], r[RSP],     r[RBP],
@@ -180,10 +184,7 @@ static bool get(struct micro_kvm *k, struct x86_state *s)
     struct kvm_sregs sr;
     struct kvm_regs g;
     struct kvm_debugregs dr;
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry e[ARRAY_LEN(msrs)];
-    } m = {.head.nmsrs = ARRAY_LEN(msrs)};
+    struct msr_list m = {.nmsrs = ARRAY_LEN(msrs)};
     uint64_t *field[ARRAY_LEN(msrs)];
 
     *s = (struct x86_state){0};

@@ -298,7 +298,7 @@ static bool same_mnemonic(const struct sample *s, const char *ours)
     static const char *const alias[][2] = {
         {"prefetchw", "prefetch"}, {"prefetch", "prefetchnta"}, {"prefetch", "prefetcht0"},
         {"prefetch", "prefetcht1"}, {"prefetch", "prefetcht2"}, {"prefetchw", "prefetchwt1"},
-        {"nop", "endbr32"}, {"nop", "endbr64"}, {"nop", "cldemote"}, {"fneni", "fdisi8087_nop"}, {"fneni", "feni8087_nop"}, {"fneni", "fsetpm287_nop"},
+        {"nop", "endbr32"}, {"nop", "endbr64"}, {"nop", "cldemote"}, {"nop", "prefetchit0"}, {"nop", "prefetchit1"}, {"fneni", "fdisi8087_nop"}, {"fneni", "feni8087_nop"}, {"fneni", "fsetpm287_nop"},
         {"prefetchw", "prefetchw"}, {"ret", "ret"}, {"retf", "ret"}, {"nop", "rdsspd"},
         {"nop", "rdsspq"}, {"fstp", "fstpnce"},
     };
