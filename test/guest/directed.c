@@ -601,6 +601,145 @@ static void vm86_is_entered_by_iret_and_left_by_int(void **state)
     assert_vector(EXC_GP);
 }
 
+GUEST(vme, ".code16",
+      "sti\npushf\npop %ax\ncli\npushf\npop %bx\nint $0x21\nmov %dx, %cx\nint $0x22");
+GUEST(vme_handler, ".code16", "mov $7, %dx\niret");
+
+static void start_vm86(void)
+{
+    start(false, 3);
+    for (unsigned i = 0; i < 6; i++)
+        e->s.seg[i] = (struct x86_seg){.sel = i == SEG_CS ? CODE >> 4 : DATA >> 4,
+                                       .attr = 0xf3,
+                                       .limit = 0xffff,
+                                       .base = i == SEG_CS ? CODE : DATA};
+    e->s.rflags |= FL_VM;
+    e->s.r[RSP] = 0x800;
+    e->s.r[X86_RIP] = 0;
+    put(TSS + 0x66, 0x68 + 32, 2);
+}
+
+static void vme_gives_vm86_its_own_interrupt_flag(void **state)
+{
+    (void)state;
+    start_vm86();
+    e->s.cr4 |= CR4_VME;
+    e->mem[TSS + 0x68 + 4] = 0xfd; /* INT 21h goes to the task's own table, 22h does not */
+    put(4 * 0x21, (uint64_t)0x1100 << 16, 4);
+    memcpy(e->mem + 0x11000, guest_vme_handler,
+           (size_t)(guest_vme_handler_end - guest_vme_handler));
+    LOAD(vme);
+    run();
+    assert_vector(EXC_GP); /* INT 22h below IOPL 3 */
+    assert_int_equal(e->o.s.r[RAX] & (FL_IF | FL_IOPL), FL_IF | FL_IOPL);
+    assert_int_equal(e->o.s.r[RBX] & (FL_IF | FL_IOPL), FL_IOPL);
+    assert_int_equal(e->o.s.r[RCX] & 0xffff, 7);
+    assert_int_equal(got(e->o.s.r[RSP] + 12, 4) & FL_IF, 0); /* the real one was never set */
+    /* without VME the first STI is #GP */
+    e->s.cr4 &= ~(uint64_t)CR4_VME;
+    run();
+    assert_vector(EXC_GP);
+    assert_int_equal(got(e->o.s.r[RSP] + 4, 4), 0);
+}
+
+GUEST(sti, ".code32", "sti\nmov $1, %ebx");
+
+static void pvi_gives_users_a_virtual_interrupt_flag(void **state)
+{
+    (void)state;
+    start(false, 3);
+    LOAD(sti);
+    e->s.cr4 |= CR4_PVI;
+    run();
+    assert_vector(EXC_GP);
+    assert_int_equal(e->o.s.r[RBX], 1);
+    assert_int_equal(got(e->o.s.r[RSP] + 12, 4) & (FL_VIF | FL_IF), FL_VIF);
+    e->s.rflags |= FL_VIP;
+    run();
+    assert_int_equal(e->o.s.r[RBX], 0);
+}
+
+GUEST(sldt, ".code64", "mov $5, %ebx\nsldt %eax\nmov $6, %ebx");
+
+static void umip_hides_table_registers_from_users(void **state)
+{
+    (void)state;
+    start(true, 3);
+    LOAD(sldt);
+    run();
+    assert_int_equal(e->o.s.r[RBX], 6);
+    e->s.cr4 |= CR4_UMIP;
+    run();
+    assert_vector(EXC_GP);
+    assert_int_equal(e->o.s.r[RBX], 5);
+}
+
+GUEST(call_gate64, ".code64", "lcall *1f(%rip)\nmov $9, %ebx\n1: .long 0\n.word 0x3b");
+GUEST(callee64, ".code64", "mov %cs, %ecx\nmov 24(%rsp), %rdx\nlretq");
+
+static void a_64_bit_call_gate_switches_stacks(void **state)
+{
+    (void)state;
+    start(true, 3);
+    put(GDT + GATE, gate(CODE64, HANDLERS + 0x200, 0xec, 0), 8);
+    put(GDT + GATE + 8, 0, 8);
+    LOAD(call_gate64);
+    memcpy(e->mem + HANDLERS + 0x200, guest_callee64, (size_t)(guest_callee64_end - guest_callee64));
+    run();
+    assert_int_equal(e->o.s.r[RBX], 9);
+    assert_int_equal(e->o.s.r[RCX], CODE64);
+    assert_int_equal(e->o.s.r[RDX], DATA3 + 3);
+}
+
+GUEST(rights, ".code32",
+      "mov $0x20, %eax\nlar %eax, %ebx\nlsl %eax, %ecx\nmov $0x48, %eax\nlsl %eax, %edx\n"
+      "mov $0x30, %eax\nverw %ax\nsetz %al\nmovzx %al, %esi\nmov $0x50, %eax\nlar %eax, %edi");
+
+static void lar_and_lsl_show_descriptors(void **state)
+{
+    (void)state;
+    start(false, 0);
+    LOAD(rights);
+    run();
+    assert_int_equal(e->o.s.r[RBX], 0xcff300);
+    assert_int_equal(e->o.s.r[RCX], 0xffffffff);
+    assert_int_equal(e->o.s.r[RDX], 0x1ffff);
+    assert_int_equal(e->o.s.r[RSI], 0); /* code is never writable */
+    assert_int_equal(e->o.s.r[RDI], 0x8b00);
+    assert_int_equal(e->o.s.rflags & FL_ZF, FL_ZF);
+}
+
+GUEST(cx16, ".code64", "lock cmpxchg16b 0x30008");
+
+static void cmpxchg16b_wants_alignment(void **state)
+{
+    (void)state;
+    start(true, 0);
+    LOAD(cx16);
+    run();
+    assert_vector(EXC_GP);
+}
+
+GUEST(nmi_iret, ".code64", "hlt");
+
+static void an_nmi_waits_behind_mov_ss(void **state)
+{
+    (void)state;
+    start(true, 0);
+    LOAD(nmi_iret);
+    e->s.nmi_pending = true;
+    run();
+    assert_vector(EXC_NMI);
+    assert_true(e->o.s.nmi_blocked);
+    assert_int_equal(got(e->o.s.r[RSP], 8), CODE);
+    /* after MOV SS it waits for the next instruction */
+    e->s.intr_shadow = e->s.shadow_is_mov_ss = true;
+    e->mem[CODE] = 0x90;
+    run();
+    assert_vector(EXC_NMI);
+    assert_int_equal(got(e->o.s.r[RSP], 8), CODE + 1);
+}
+
 GUEST(expand_down, ".code32",
       "mov $0x48, %eax\nmov %eax, %ds\nmov 0x20000, %ebx\nmov 0x1fffc, %ecx");
 
@@ -731,6 +870,13 @@ int main(void)
         cmocka_unit_test(a_call_gate_copies_parameters_and_returns),
         cmocka_unit_test(a_task_is_called_and_returns),
         cmocka_unit_test(vm86_is_entered_by_iret_and_left_by_int),
+        cmocka_unit_test(vme_gives_vm86_its_own_interrupt_flag),
+        cmocka_unit_test(pvi_gives_users_a_virtual_interrupt_flag),
+        cmocka_unit_test(umip_hides_table_registers_from_users),
+        cmocka_unit_test(a_64_bit_call_gate_switches_stacks),
+        cmocka_unit_test(lar_and_lsl_show_descriptors),
+        cmocka_unit_test(cmpxchg16b_wants_alignment),
+        cmocka_unit_test(an_nmi_waits_behind_mov_ss),
         cmocka_unit_test(an_expand_down_segment_ends_at_its_limit),
         cmocka_unit_test(the_io_map_lets_single_ports_through),
         cmocka_unit_test(real_mode_takes_the_vector_table),
