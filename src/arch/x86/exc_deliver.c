@@ -24,13 +24,13 @@ static bool is_soft(const struct x86_fault *f)
     return f->soft || f->icebp;
 }
 
-/* RFLAGS as pushed: faults push RF set, so that an instruction breakpoint does not come again
- * [SDM3 17.3.1.1]. */
+/* RFLAGS as pushed: faults, and interrupts within a repeated string, push RF set, so that an
+ * instruction breakpoint does not come again [SDM3 17.3.1.1]. */
 static uint64_t flags_image(const struct x86_cpu *c, const struct x86_fault *f)
 {
     uint64_t fl = x86_rflags(c);
 
-    if (!f->ext && !is_soft(f) && f->vector != EXC_DB && f->vector != EXC_DF)
+    if (f->ext ? c->rep_left : !is_soft(f) && f->vector != EXC_DB && f->vector != EXC_DF)
         fl |= FL_RF;
     return fl;
 }
@@ -340,6 +340,7 @@ int x86_deliver(struct x86_cpu *c)
         f = combine(&f, &c->fault);
     }
     memcpy(c->unwind, outer, sizeof(outer));
+    c->rep_left = false;
     if (rc == 0)
         x86_derive(c);
     return rc;

@@ -45,6 +45,7 @@ static inline void step(struct x86_cpu *c, const struct x86_insn *in, unsigned r
 static void leave(struct x86_cpu *c, const struct x86_insn *in)
 {
     c->s.r[X86_RIP] = (c->s.r[X86_RIP] - in->len) & c->ip_mask;
+    c->rep_left = true;
     x86_end_block(c);
 }
 
@@ -63,6 +64,7 @@ static inline unsigned iterations(const struct x86_cpu *c)
             return;                                                     \
         }                                                               \
         unsigned left = iterations(c);                                  \
+        c->rep_left = false;                                            \
         uint64_t bytes = 0;                                             \
         for (uint64_t n; (n = areg(c, in, RCX)) != 0;) {                \
             if (left-- == 0 || bytes >= FAST_BYTES) {                   \
