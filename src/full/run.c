@@ -77,9 +77,13 @@ void run_spend(struct vcpu *v, uint64_t n)
 {
     struct machine *m = v->machine;
 
+    struct x86_cpu *c = x86_cpu_of(v);
+    uint64_t in_clock = MIN(n, c->synced);
+
     v->budget -= MIN(n, v->budget);
+    c->synced -= in_clock;
     if (m->deterministic)
-        clock_advance(&m->clock, n);
+        clock_advance(&m->clock, n - in_clock);
 }
 
 enum stop_reason run_fault(struct vcpu *v, struct x86_cpu *c)

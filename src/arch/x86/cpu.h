@@ -104,6 +104,7 @@ struct x86_cpu {
     bool intr_waiting; /* something is pending that IF, a shadow or NMI blocking holds back */
     uint64_t random; /* state of the deterministic generator */
     bool pv_kicked;  /* atomic: KVM_HC_KICK_CPU ends the next halt */
+    uint64_t synced; /* deterministic mode: instructions of this block that the clock has already */
     bool pv_idle;    /* told the guest that this vCPU does not run */
     bool pv_eoi_armed; /* the EOI word in guest memory is set */
     int steal_fd;    /* 0: not opened yet, -1: not to be had */

@@ -5,6 +5,7 @@
 
 #include "arch/x86/lapic.h"
 #include "arch/x86/model.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/mmu_walk.h"
 #include "arch/x86/tlb.h"
 #include "base/bits.h"
@@ -145,6 +146,7 @@ uint64_t x86_mmio_read(struct x86_cpu *c, uint64_t pa, unsigned size)
 {
     uint64_t v;
 
+    x86_sync_time(c);
     if (lapic_mmio_read(c->lapic, pa, size, &v))
         return v;
     return bus_read(&c->vcpu->machine->mmio, pa, size);
@@ -152,6 +154,7 @@ uint64_t x86_mmio_read(struct x86_cpu *c, uint64_t pa, unsigned size)
 
 void x86_mmio_write(struct x86_cpu *c, uint64_t pa, unsigned size, uint64_t v)
 {
+    x86_sync_time(c);
     if (!lapic_mmio_write(c->lapic, pa, size, v))
         bus_write(&c->vcpu->machine->mmio, pa, size, v);
 }

@@ -128,15 +128,21 @@ static bool pat_valid(uint64_t v)
     return true;
 }
 
+void x86_sync_time(struct x86_cpu *c)
+{
+    struct clock *clock = &c->vcpu->machine->clock;
+
+    if (!clock->deterministic || !c->cur)
+        return;
+    uint64_t before = (uint64_t)(c->cur - c->first);
+    clock_advance(clock, before - c->synced);
+    c->synced = before;
+}
+
 uint64_t x86_tsc(struct x86_cpu *c)
 {
-    const struct clock *clock = &c->vcpu->machine->clock;
-    uint64_t tsc = clock_tsc(clock);
-
-    /* Deterministic time advances by blocks; within one, count the instructions before this. */
-    if (clock->deterministic && c->cur)
-        tsc += (uint64_t)(c->cur - c->first) * clock->tsc_khz / 1000000;
-    return tsc + c->s.tsc_offset;
+    x86_sync_time(c);
+    return clock_tsc(&c->vcpu->machine->clock) + c->s.tsc_offset;
 }
 
 bool x86_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v)
@@ -144,6 +150,7 @@ bool x86_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v)
     const struct msr_row *r = find_row(msr);
     const uint64_t *mtrr;
 
+    x86_sync_time(c);
     if (r) {
         *v = r->offset ? *row_value(c, r) : r->constant;
         return true;
@@ -202,6 +209,7 @@ bool x86_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t v)
     uint64_t *mtrr;
     bool ok = true;
 
+    x86_sync_time(c);
     if (r) {
         if (r->check == READ_ONLY || (v & ~r->writable) ||
             (r->check == CANONICAL && !x86_is_canonical(v)))

@@ -5,6 +5,7 @@
 #include "arch/x86/sem_io.h"
 
 #include "arch/x86/debug.h"
+#include "arch/x86/msr.h"
 #include "core/machine.h"
 
 /* The I/O map: a bit a port, set = forbidden; two bytes are read, so that a port's bits may
@@ -49,6 +50,7 @@ static void after_device(struct x86_cpu *c)
 
 uint32_t x86_port_in(struct x86_cpu *c, uint16_t port, unsigned size)
 {
+    x86_sync_time(c);
     uint32_t v = (uint32_t)bus_read(&c->vcpu->machine->ports, port, size);
 
     breakpoints(c, port, size);
@@ -58,6 +60,7 @@ uint32_t x86_port_in(struct x86_cpu *c, uint16_t port, unsigned size)
 
 void x86_port_out(struct x86_cpu *c, uint16_t port, unsigned size, uint32_t v)
 {
+    x86_sync_time(c);
     bus_write(&c->vcpu->machine->ports, port, size, v);
     breakpoints(c, port, size);
     after_device(c);

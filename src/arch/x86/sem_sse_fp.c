@@ -129,7 +129,7 @@ HORIZONTAL(hsubps, d, f32_sub)
 HORIZONTAL(hsubpd, q, f64_sub)
 
 /* Dot product of each 128-bit lane: products chosen by imm 7:4 (others +0), sum to the elements
- * chosen by imm 3:0. The multiplications report before the additions begin. */
+ * chosen by imm 3:0. Each of the three steps reports before the next begins. */
 void sem_dpps(struct x86_cpu *c, const struct x86_insn *in)
 {
     struct float_status st = float_status_mxcsr(c->s.mxcsr);
@@ -142,9 +142,12 @@ void sem_dpps(struct x86_cpu *c, const struct x86_insn *in)
         r.d[i] = in->imm >> (4 + (i & 3)) & 1 ? f32_mul(a.d[i], b.d[i], &st) : 0;
     fp_commit(c, &st);
     for (unsigned lane = 0; lane < in->size / 4u; lane += 4) {
-        uint32_t low = f32_add(r.d[lane], r.d[lane + 1], &st);
-        uint32_t high = f32_add(r.d[lane + 2], r.d[lane + 3], &st);
-        uint32_t sum = f32_add(low, high, &st);
+        r.d[lane] = f32_add(r.d[lane], r.d[lane + 1], &st);
+        r.d[lane + 2] = f32_add(r.d[lane + 2], r.d[lane + 3], &st);
+    }
+    fp_commit(c, &st);
+    for (unsigned lane = 0; lane < in->size / 4u; lane += 4) {
+        uint32_t sum = f32_add(r.d[lane], r.d[lane + 2], &st);
 
         for (unsigned i = 0; i < 4; i++)
             r.d[lane + i] = in->imm >> i & 1 ? sum : 0;

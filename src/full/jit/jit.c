@@ -186,6 +186,9 @@ static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const str
 {
     if (jv->single ? v->budget < b->n : v->budget != UINT64_MAX)
         return false;
+    /* What a shadow holds back is due right behind the first instruction. */
+    if (c->s.intr_shadow && c->intr_waiting)
+        return false;
     return (c->mode & MODE_CODE64) && !c->stepping && !c->nonflat_r && !c->nonflat_w &&
            (c->s.mxcsr & 0x1f80) == 0x1f80;
 }
