@@ -34,7 +34,7 @@ for also in $(grep -o '`[A-Z0-9-]*` for' doc/specs.md | tr -d '`' | sed 's/ for/
     echo "$also" >>"$TEST_TMP/known"
 done
 find src test -name '*.[chS]' -o -name '*.def' | xargs grep -ohE \
-    '\[(SDM[0-9]|APM[0-9]|[A-Z][A-Z0-9]+[A-Z0-9-]*) [A-Za-z0-9_#./,: -]+\]' 2>/dev/null |
+    '\[(SDM[0-9]|APM[0-9]|[A-Z][A-Z0-9]+[A-Z0-9-]*) [A-Za-z0-9_#.][A-Za-z0-9_#./,: -]*\]' 2>/dev/null |
     sed 's/^\[\([^ ]*\) .*/\1/' | sort -u >"$TEST_TMP/cited" || true
 while read -r tag; do
     # registers in comments are no citations

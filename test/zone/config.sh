@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # Every section of config.json that Linux has, by what a process inside sees. [OCI config]
 set -u
 . test/zone/lib.sh

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # Hooks: which, when, where, with what; a failing one; a slow one. [OCI config#posix-platform-hooks]
 set -u
 . test/zone/lib.sh

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # The runtime is killed at its N-th system call, for every N; `delete --force` then leaves nothing:
 # no state, no cgroup, no process, no mount. By strace's fault injection, for create and for run.
 # test-timeout: 900

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # The life cycle by the commands: create, start, state, kill, pause, exec, update, list, delete.
 set -u
 . test/zone/lib.sh

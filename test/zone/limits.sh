@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # Limits hold, are changed while the container runs, and are rolled back where one is refused;
 # device rules; freezer; cgroupsPath; nothing is left. On whatever cgroup layout the host has.
 set -u

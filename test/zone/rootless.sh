@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # A user without privileges: run, exec, kill, delete; one id and a range of ids; S10.
 set -u
 . test/zone/lib.sh

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# test-alone: control groups are the whole host's, and the others make and remove some
+#
 # The attacks that container runtimes fell to, one by one: S1..S23 of doc/threat-model.md.
 # Races are forced where that can be: the racer runs all the time while the runtime is slowed down
 # by strace's delays, or the racer's result is there before the runtime looks.
