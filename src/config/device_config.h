@@ -10,15 +10,15 @@
 
 struct disk_config {
     const char *file;
-    const char *format, *cache, *serial;
-    bool readonly, snapshot;
+    const char *format, *cache, *serial, *rings;
+    bool readonly;
     uint64_t queues, iops, rate;
     char *text; /* owned: what the strings point into */
 };
 
 struct nic_config {
     const char *back; /* user, tap, null */
-    const char *mac, *interface, *pcap;
+    const char *mac, *interface, *pcap, *rings;
     struct opt_list forwards;
     uint64_t rate;
     char *text;

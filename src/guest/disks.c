@@ -8,6 +8,7 @@
 #include "board/board.h"
 #include "config/device_config.h"
 #include "core/machine.h"
+#include "dev/virtio/virtio.h"
 #include "dev/virtio/virtio_blk.h"
 #include "registry/registry.h"
 
@@ -59,6 +60,8 @@ static int open_one(struct disks *d, const char *text, struct board *board, stru
                                                  .serial = c.serial,
                                                  .queues = (unsigned)(c.queues ? c.queues
                                                                                : m->nvcpus)});
+            if (c.rings && !strcmp(c.rings, "split"))
+                virtio_leave_out(dev, VIRTIO_F_RING_PACKED);
             rc = board->type->add_pci(board, dev, err);
         }
     }

@@ -7,6 +7,7 @@
 #include "board/board.h"
 #include "config/device_config.h"
 #include "core/machine.h"
+#include "dev/virtio/virtio.h"
 #include "dev/virtio/virtio_net.h"
 #include "net/net_open.h"
 
@@ -110,6 +111,7 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
         rc = parse_mac(c.mac, vc.mac, err);
     if (!rc)
         rc = open_net(&n->net[n->n], &c, forwards, loop, err);
+    bool split = !rc && c.rings && !strcmp(c.rings, "split");
     nic_config_free(&c);
     if (rc)
         return rc;
@@ -120,6 +122,8 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
     if (rc)
         return rc;
     virtio_net_configure(dev, &vc);
+    if (split)
+        virtio_leave_out(dev, VIRTIO_F_RING_PACKED);
     return board->type->add_pci(board, dev, err);
 }
 

@@ -387,6 +387,11 @@ void virtio_set_queues(struct virtio *v, unsigned n, uint16_t size)
     }
 }
 
+void virtio_leave_out(struct dev *dev, unsigned feature)
+{
+    virtio_of(dev)->features &= ~BIT64(feature);
+}
+
 void virtio_init(struct virtio *v, const struct virtio_setup *s)
 {
     const struct pci_id id = {.vendor = 0x1af4,

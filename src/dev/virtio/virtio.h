@@ -132,6 +132,8 @@ void virtio_reset(struct virtio *v);
 void virtio_loaded(struct virtio *v);
 /* Before the guest runs: another number of queues than at init. */
 void virtio_set_queues(struct virtio *v, unsigned n, uint16_t size);
+/* Likewise: do not offer a feature. */
+void virtio_leave_out(struct dev *dev, unsigned feature);
 
 static inline bool virtio_has(const struct virtio *v, unsigned feature)
 {
