@@ -8,7 +8,7 @@
 #include "base/endian.h"
 
 #define MAGIC_QCOW 0x514649fbu /* "QFI\xfb" */
-#define MAGIC_VMDK_SPARSE 0x4b444d56u /* "KDMV", little-endian */
+#define MAGIC_VMDK_SPARSE 0x564d444bu /* "KDMV", little-endian */
 #define MAGIC_VDI 0xbeda107fu /* at 64 */
 
 /* Does a file that begins so look like an image with a header? len at least 512. */

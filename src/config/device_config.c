@@ -5,7 +5,7 @@
 
 const struct opt disk_options_table[] = {
     OPT(struct disk_config, format, .name = "format", .kind = OPT_STRING, .arg = "FORMAT",
-        .help = "image format instead of looking at it: raw, qcow2"),
+        .help = "image format instead of looking at it: raw, qcow2, vmdk, vdi"),
     OPT(struct disk_config, readonly, .name = "readonly", .kind = OPT_FLAG,
         .help = "the guest cannot write"),
     OPT(struct disk_config, cache, .name = "cache", .kind = OPT_ENUM,

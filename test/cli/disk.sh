@@ -44,6 +44,20 @@ for o in "" --compress "--compress --zstd" --v2 "--cluster 512" "--cluster 2M"; 
     ok qemu-img compare -f raw -F qcow2 a.raw d.qcow2
 done
 
+# other programs' formats, for reading
+for f in vdi vdi,static=on vmdk vmdk,subformat=streamOptimized; do
+    o=${f#*,}
+    rm -f x.img
+    if [ "$o" = "$f" ]; then
+        ok qemu-img convert -f raw -O "$f" a.raw x.img
+    else
+        ok qemu-img convert -f raw -O "${f%%,*}" -o "$o" a.raw x.img
+    fi
+    ok "$QUAD" disk convert x.img c.raw -O raw --force
+    ok qemu-img compare -f raw -F raw a.raw c.raw
+    fails 1 "only be read" "$QUAD" disk resize x.img +1M
+done
+
 # overlays, both ways
 ok "$QUAD" disk create over.qcow2 --backing d.qcow2
 ok qemu-io -c 'write -P 9 1M 3M' over.qcow2
