@@ -8,8 +8,8 @@
 #include "lib/disk_mem.h"
 #include "lib/test.h"
 
-#define SIZE (UINT64_C(1) << 20)
-#define SECTORS (SIZE / 512)
+#define DISK_SIZE (UINT64_C(1) << 20)
+#define SECTORS (DISK_SIZE / 512)
 #define ROOM (UINT64_C(6) << 20)
 
 struct model {
@@ -25,12 +25,12 @@ static const struct setting {
     const char *name;
     struct disk_create c;
 } settings[] = {
-    {"512", {.size = SIZE, .cluster_size = 512}},
-    {"4K", {.size = SIZE, .cluster_size = 4096}},
-    {"64K", {.size = SIZE, .cluster_size = 65536}},
-    {"v2", {.size = SIZE, .cluster_size = 1024, .compat_v2 = true}},
-    {"1 bit", {.size = SIZE, .cluster_size = 512, .refcount_bits = 1}},
-    {"64 bits", {.size = SIZE, .cluster_size = 1024, .refcount_bits = 64}},
+    {"512", {.size = DISK_SIZE, .cluster_size = 512}},
+    {"4K", {.size = DISK_SIZE, .cluster_size = 4096}},
+    {"64K", {.size = DISK_SIZE, .cluster_size = 65536}},
+    {"v2", {.size = DISK_SIZE, .cluster_size = 1024, .compat_v2 = true}},
+    {"1 bit", {.size = DISK_SIZE, .cluster_size = 512, .refcount_bits = 1}},
+    {"64 bits", {.size = DISK_SIZE, .cluster_size = 1024, .refcount_bits = 64}},
 };
 
 static uint64_t rnd(uint64_t n)
@@ -123,9 +123,9 @@ static void check_sound(struct disk *d, bool leaks_too)
 
 static void compare(struct disk *d, const struct model *k, bool maybe)
 {
-    static uint64_t buf[SIZE / 8];
+    static uint64_t buf[DISK_SIZE / 8];
 
-    assert_int_equal(disk_read_buf(d, 0, buf, SIZE), 0);
+    assert_int_equal(disk_read_buf(d, 0, buf, DISK_SIZE), 0);
     for (uint64_t s = 0; s < SECTORS; s++) {
         uint64_t v = buf[s * 64];
         bool ok = !maybe && v == k->now[s];
