@@ -280,6 +280,7 @@ static void start_ranges(struct vblk *d, struct request *r)
             return;
         }
     }
+    r->req = (struct blk_req){0};
     r->left = (unsigned)(len / 16);
     next_range(r);
     submit(d, r);

@@ -171,7 +171,8 @@ static uint8_t request(struct drv *d, uint32_t type, uint64_t sector, const stru
     st_le32(drv_mem(d, DRV_DATA - 64), type);
     st_le64(drv_mem(d, DRV_DATA - 56), sector);
     *drv_mem(d, DRV_DATA - 32) = 0xee;
-    memcpy(b + 1, data, n * sizeof(*data));
+    if (n)
+        memcpy(b + 1, data, n * sizeof(*data));
     b[n + 1] = (struct drv_buf){DRV_DATA - 32, 1, true};
     drv_add(d, 0, b, n + 2);
     drv_kick(d, 0);
