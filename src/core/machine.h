@@ -22,6 +22,7 @@
 #include "core/vcpu.h"
 
 #define MACHINE_VCPUS_MAX 64
+#define MACHINE_BREAKPOINTS_MAX 64
 
 /* What the guest or a device asks of whoever owns the machine. */
 enum machine_event {
@@ -35,6 +36,7 @@ enum machine_event {
     EV_SUSPEND,
     EV_FAIL,        /* engine failure; machine->error */
     EV_QUIT,        /* asked by the person (escape, signal) */
+    EV_DEBUG,       /* a breakpoint or the end of a step: vcpu->debug_hit */
 };
 
 struct machine {
@@ -48,6 +50,10 @@ struct machine {
     struct vcpu *vcpus[MACHINE_VCPUS_MAX];
     unsigned nvcpus;
     struct engine engine;
+    /* A debugger's, by linear address: an engine stops with STOP_DEBUG before an instruction there.
+     * Changed only with the machine stopped. */
+    uint64_t breakpoints[MACHINE_BREAKPOINTS_MAX];
+    unsigned n_breakpoints;
     const void *cpu_model; /* the arch's (struct x86_model) */
     bool deterministic;
     uint64_t seed; /* RDRAND and such in deterministic mode */

@@ -54,7 +54,7 @@ static bool vcpu_enter(struct vcpu *v)
     bool go;
 
     pthread_mutex_lock(&m->stop_lock);
-    while (!m->quitting && (m->stopping || m->excl_owner))
+    while (!m->quitting && (m->stopping || m->excl_owner || v->parked))
         pthread_cond_wait(&m->stop_cond, &m->stop_lock);
     go = !m->quitting;
     if (go) {
@@ -114,12 +114,18 @@ static bool vcpu_stopped(struct vcpu *v, enum stop_reason why)
 {
     struct machine *m = v->machine;
 
+    if (v->debug_step && (why == STOP_BUDGET || why == STOP_HALT))
+        why = STOP_DEBUG;
     switch (why) {
     case STOP_KICK:
     case STOP_BUDGET:
     case STOP_HALT:
-    case STOP_DEBUG:
         return true;
+    case STOP_DEBUG:
+        v->debug_step = false;
+        v->debug_hit = true;
+        machine_event(m, EV_DEBUG);
+        return false;
     case STOP_RESET:
         machine_event(m, EV_RESET);
         return false;

@@ -37,6 +37,10 @@ struct vcpu {
     bool inside;      /* in the engine (machine->stop_lock) */
     bool halted_wait; /* atomic: sleeping in the halt wait */
     bool excl;        /* this vCPU is in an exclusive section */
+    /* A debugger's, changed only with the machine stopped: */
+    bool parked;      /* stays outside its engine */
+    bool debug_step;  /* the end of `budget`, or a halt, is to be reported */
+    bool debug_hit;   /* out: this vCPU is why EV_DEBUG came */
     struct error error;
     uint64_t n_halts, n_kicks, n_exits; /* counters */
 };

@@ -73,6 +73,19 @@ uint64_t run_block(struct x86_cpu *c, struct block *b, uint64_t most)
     return done;
 }
 
+uint64_t run_until_breakpoint(const struct vcpu *v, const struct block *b, uint64_t lin,
+                              uint64_t most)
+{
+    const struct machine *m = v->machine;
+    uint64_t off = 0, n;
+
+    for (n = 0; n < MIN((uint64_t)b->n, most); off += b->insns[n++].len)
+        for (unsigned i = 0; i < m->n_breakpoints; i++)
+            if (m->breakpoints[i] == lin + off)
+                return n;
+    return most;
+}
+
 void run_spend(struct vcpu *v, uint64_t n)
 {
     struct machine *m = v->machine;

@@ -18,6 +18,11 @@ enum stop_reason run_boundary(struct vcpu *v, struct x86_cpu *c);
  * many retired. */
 uint64_t run_block(struct x86_cpu *c, struct block *b, uint64_t most);
 
+/* With breakpoints set: how many of b's instructions, at most `most`, may run from lin on before one
+ * of them is met; 0: lin has one. */
+uint64_t run_until_breakpoint(const struct vcpu *v, const struct block *b, uint64_t lin,
+                              uint64_t most);
+
 /* n instructions have retired: budget, and in deterministic mode time. */
 void run_spend(struct vcpu *v, uint64_t n);
 

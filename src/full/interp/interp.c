@@ -64,6 +64,8 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
     bool poll = true;
 
     for (;;) {
+        if (unlikely(!v->budget))
+            return STOP_BUDGET;
         if (unlikely(vcpu_requests(v) || poll || c->s.mp_state != MP_RUNNABLE)) {
             if (iv->mem_generation != c->mem->generation)
                 drop_everything(iv, c);
@@ -73,16 +75,20 @@ static enum stop_reason interp_loop(struct vcpu *v, struct interp_vcpu *iv, stru
                 return why;
             poll = false;
         }
-        if (unlikely(!v->budget))
-            return STOP_BUDGET;
         bool shadow = c->s.intr_shadow, step = c->stepping, trap = false;
         c->cur = NULL;
         if (unlikely(step))
             trap = x86_step_before(c);
-        struct block *b = find(iv, c, c->s.r[X86_RIP] + c->segbase[SEG_CS]);
+        uint64_t lin = c->s.r[X86_RIP] + c->segbase[SEG_CS], most = shadow || step ? 1 : v->budget;
+        struct block *b = find(iv, c, lin);
+        if (unlikely(v->machine->n_breakpoints)) {
+            most = run_until_breakpoint(v, b, lin, most);
+            if (!most)
+                return STOP_DEBUG;
+        }
         c->s.intr_shadow = false;
         iv->n_blocks++;
-        uint64_t done = run_block(c, b, shadow || step ? 1 : v->budget);
+        uint64_t done = run_block(c, b, most);
         if (unlikely(v->budget != UINT64_MAX))
             run_spend(v, done);
         if (unlikely(step))

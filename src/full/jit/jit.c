@@ -189,6 +189,8 @@ static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const str
     /* What a shadow holds back is due right behind the first instruction. */
     if (c->s.intr_shadow && c->intr_waiting)
         return false;
+    if (v->machine->n_breakpoints)
+        return false;
     return (c->mode & MODE_CODE64) && !c->stepping && !c->nonflat_r && !c->nonflat_w &&
            (c->s.mxcsr & 0x1f80) == 0x1f80;
 }
@@ -256,6 +258,8 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
     bool poll = true;
 
     for (;;) {
+        if (unlikely(!v->budget))
+            return STOP_BUDGET;
         if (unlikely(vcpu_requests(v) || poll || c->s.mp_state != MP_RUNNABLE)) {
             if (jv->mem_generation != c->mem->generation) {
                 drop_code(jv);
@@ -269,8 +273,6 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
                 return why;
             poll = false;
         }
-        if (unlikely(!v->budget))
-            return STOP_BUDGET;
         uint64_t lin = c->s.r[X86_RIP] + c->segbase[SEG_CS];
         bool step = c->stepping, trap = false;
         c->cur = NULL;
@@ -289,9 +291,15 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
         }
         c->scratch[JIT_LINK] = 0;
         bool shadow = c->s.intr_shadow;
+        uint64_t most = shadow || step ? 1 : v->budget;
+        if (unlikely(v->machine->n_breakpoints)) {
+            most = run_until_breakpoint(v, b, lin, most);
+            if (!most)
+                return STOP_DEBUG;
+        }
         c->s.intr_shadow = false;
         jv->n_interp++;
-        uint64_t done = run_block(c, b, shadow || step ? 1 : v->budget);
+        uint64_t done = run_block(c, b, most);
         if (unlikely(v->budget != UINT64_MAX))
             run_spend(v, done);
         if (unlikely(step))
