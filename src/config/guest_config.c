@@ -58,6 +58,8 @@ const struct opt guest_options[] = {
         .help = "print trace points: serial_*,machine_event"),
     OPT(struct guest_config, trace_file, .name = "trace-file", .kind = OPT_STRING, .arg = "FILE",
         .help = "where trace lines go (standard error)"),
+    OPT(struct guest_config, gdb, .name = "gdb", .kind = OPT_STRING, .arg = "WHERE",
+        .help = "wait for a debugger at unix:PATH or tcp:PORT before the first instruction"),
     OPT(struct guest_config, stats, .name = "stats", .kind = OPT_FLAG,
         .help = "print counters at the end"),
     OPT(struct guest_config, quiet, .name = "quiet", .letter = 'q', .kind = OPT_FLAG,
@@ -98,6 +100,8 @@ int guest_config_check(const struct guest_config *c, struct error *err)
                     (c->memory >> 20) + 1);
     if (c->serial.count > 2)
         return fail(err, EINVAL, "--serial: the board has two serial ports");
+    if (c->gdb && c->deterministic)
+        return fail(err, EINVAL, "--gdb does not go with --deterministic");
     if (c->seed && !c->deterministic)
         return fail(err, EINVAL, "--seed works with --deterministic only");
     if (guest_config_uuid(c, uuid, &uuid_err))

@@ -24,7 +24,7 @@ struct guest_config {
     bool deterministic;
     uint64_t seed;
     /* How this run is watched; not part of the guest. */
-    const char *trace, *trace_file;
+    const char *trace, *trace_file, *gdb;
     bool stats, quiet, help;
 };
 

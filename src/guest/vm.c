@@ -15,6 +15,7 @@
 #include "core/way.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
+#include "guest/gdbstub.h"
 #include "guest/host.h"
 #include "registry/registry.h"
 
@@ -96,6 +97,7 @@ static void vm_on_event(void *opaque, enum machine_event ev)
     case EV_WATCHDOG: vm_watchdog(vm); break;
     case EV_FAIL: vm_end(vm, VM_FAILED); break;
     case EV_QUIT: vm_end(vm, VM_QUIT); break;
+    case EV_DEBUG: gdbstub_stopped(vm->gdb); break;
     }
 }
 
@@ -317,7 +319,11 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         return rc;
     machine_reset(m);
     rc = board->load(vm->board, &vm->loader, err);
-    return rc ? rc : machine_set_engine(m, engine, err);
+    if (!rc)
+        rc = machine_set_engine(m, engine, err);
+    if (!rc && vm->config->gdb)
+        rc = gdbstub_create(&vm->gdb, vm->config->gdb, m, err);
+    return rc;
 }
 
 static void vm_say(const struct vm *vm)
@@ -455,6 +461,7 @@ void vm_destroy(struct vm *vm)
         return;
     if (vm->machine_ready) {
         machine_quit(&vm->machine);
+        gdbstub_destroy(vm->gdb);
         machine_fini(&vm->machine);
     }
     nics_close(&vm->nics);

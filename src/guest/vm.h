@@ -22,6 +22,7 @@
 struct board;
 struct chr;
 struct guest_config;
+struct gdbstub;
 
 /* How a guest ended. */
 enum vm_end {
@@ -53,6 +54,7 @@ struct vm {
     int signal_fd, hint_fd;
     bool terminal; /* a person sits at a terminal */
     unsigned resets;
+    struct gdbstub *gdb; /* --gdb */
 };
 
 int vm_create(struct vm **out, const struct guest_config *config, struct error *err);
