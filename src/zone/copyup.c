@@ -25,8 +25,8 @@ static int copy_owner(int to, const char *name, const struct stat *st, struct er
 
 static int copy_file(int from, int to, const char *name, struct error *err)
 {
-    auto_fd int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    auto_fd int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    auto_close int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    auto_close int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (in < 0 || out < 0)
         return fail_errno(err, errno, "copy %s", name);

@@ -190,10 +190,7 @@ static pid_t clone_init(struct creation *k, uint64_t flags)
         ca.cgroup = 0;
     }
     k->in.cloned_into_v2 = false;
-    pid_t pid = sys_clone3(&ca);
-    if (pid < 0 && errno == ENOSYS) /* before 5.3 */
-        pid = (pid_t)syscall(SYS_clone, flags | (flags & CLONE_PARENT ? 0 : SIGCHLD), 0, 0, 0, 0);
-    return pid;
+    return sys_clone3(&ca);
 }
 
 /* A user namespace that exists must be joined before the others are made, and a process cannot come

@@ -254,7 +254,8 @@ int root_mkfile(int root, const char *path, struct error *err)
     int made = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0644);
     if (made < 0 && errno != EEXIST)
         return fail_errno(err, errno, "make file %s in the root", path);
-    fd_drop(&made);
+    if (made >= 0) /* at once: a mount with a file open for writing cannot become read-only */
+        close(made);
     fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return fail_errno(err, errno, "open %s in the root", path);

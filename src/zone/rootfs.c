@@ -129,6 +129,8 @@ static int set_propagation(struct rootfs *r, struct error *err)
 
     if (r->spec->rootfs_propagation)
         p = mount_propagation(r->spec->rootfs_propagation, &rec);
+    if (p == MS_UNBINDABLE) /* the root itself is still to be bound; rootfs_finish sets it */
+        p = MS_PRIVATE;
     if (r->old_api) {
         if (mount(NULL, "/", NULL, (unsigned long)p | (rec ? MS_REC : 0), NULL) < 0)
             return fail_errno(err, errno, "mount propagation of /");

@@ -10,6 +10,8 @@ bundle config
 
 # root.readonly, hostname, domainname
 ROOT=',"readonly":true' HOST=',"hostname":"zone1","domainname":"example.org"'
+touch f0
+MOUNTS=',{"destination":"/made-for-it","type":"bind","source":"'$b'/f0","options":["bind"]}'
 in_c 'hostname; cat /proc/sys/kernel/domainname; touch /x 2>&1'
 want '^zone1$'
 want '^example.org$'
@@ -116,14 +118,14 @@ ok q delete --force aff
 reset_config
 
 # mounts: options, bind, rbind, recursive flags, tmpcopyup, propagation, sizes, relative destination
-mkdir -p src/sub rootfs/copy && echo data >src/f && echo image >rootfs/copy/h
+mkdir -p src/sub rootfs/copy rootfs/copyro && echo r >rootfs/copyro/r && echo data >src/f && echo image >rootfs/copy/h
 chmod 751 rootfs/copy
 mount -t tmpfs tmpfs src/sub && echo deep >src/sub/g
 MOUNTS=',{"destination":"/b","type":"bind","source":"'$b'/src","options":["rbind","ro","nosuid"]},
 {"destination":"/r","type":"bind","source":"'$b'/src","options":["rbind","rro"]},
 {"destination":"/n","type":"none","source":"'$b'/src","options":["bind"]},
 {"destination":"/file","type":"bind","source":"'$b'/src/f","options":["bind"]},
-{"destination":"/copy","type":"tmpfs","source":"tmpfs","options":["tmpcopyup","size=1m","noexec"]},
+{"destination":"/copy","type":"tmpfs","source":"tmpfs","options":["tmpcopyup","size=1m","noexec"]},{"destination":"/copyro","type":"tmpfs","source":"tmpfs","options":["tmpcopyup","ro"]},
 {"destination":"/rot","type":"tmpfs","source":"tmpfs","options":["ro"]},
 {"destination":"rel/ative","type":"tmpfs","source":"tmpfs","options":["noatime","nodiratime","nosymfollow"]}'
 in_c 'cat /b/f /b/sub/g /file /copy/h; stat -c %a /copy; touch /b/x; touch /b/sub/x && echo subw; touch /r/sub/x; ls /n/sub | wc -l; touch /rot/x; touch /n/y && echo nw
@@ -285,6 +287,16 @@ CAPS='"CAP_SYS_ADMIN"' in_c 'mkdir -p /s/m && mount -t tmpfs tmpfs /s/m && touch
 [ -e shared/m/seen ] || die "a mount on a shared volume does not reach the host"
 umount shared/m
 umount shared
+for p in private:'0 / ' slave:master shared:shared: unbindable:unbindable rprivate:'' rslave: runbindable:; do
+    LINUX=',"rootfsPropagation":"'${p%%:*}'"'
+    in_c 'sed -n "/ \/ /p" /proc/self/mountinfo | head -n 1'
+    ends 0 "rootfsPropagation $p"
+    case ${p%%:*} in
+    shared) want 'shared:' "$p" ;;
+    unbindable) want 'unbindable' "$p" ;;
+    private | slave) never 'shared:' "$p" ;;
+    esac
+done
 LINUX=',"rootfsPropagation":"sideways"'
 in_c true
 ends 1
