@@ -220,12 +220,16 @@ LINUX=",$maps" MOUNTS=',{"destination":"/id","type":"bind","source":"'$b'/own","
 {"destination":"/plain","type":"bind","source":"'$b'/own","options":["bind"]},
 {"destination":"/other","type":"bind","source":"'$b'/own","options":["bind"],"uidMappings":[{"containerID":0,"hostID":100007,"size":10}],"gidMappings":[{"containerID":0,"hostID":100007,"size":10}]}'
 in_c 'cat /proc/self/uid_map; stat -c "%n %u" /id/f /plain/f /other/f; echo x >/dev/null && echo devok; id -u'
-ends 0
-want ' 0 +100000 +1000'
-want '/id/f 0'
-want '/plain/f 65534'
-want '/other/f 7'
-want devok
+if grep -q 'not every file system can' "$out"; then
+    echo "note: the file system of $TEST_TMP cannot be id-mapped by this kernel"
+else
+    ends 0
+    want ' 0 +100000 +1000'
+    want '/id/f 0'
+    want '/plain/f 65534'
+    want '/other/f 7'
+    want devok
+fi
 LINUX=
 in_c true
 ends 1
