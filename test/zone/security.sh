@@ -134,6 +134,13 @@ tracer=$!
 for i in $(seq 40); do
     q exec s1 /bin/true >/dev/null 2>&1
 done
+if command -v strace >/dev/null; then # held for a while at each step of joining
+    for i in $(seq 6); do
+        strace -f -qq -o /dev/null -e trace=setns,clone,clone3,execveat,execve,capset \
+            -e inject=setns,clone,execveat,execve,capset:delay_enter=20000:delay_exit=20000 \
+            "$oci" --root "$state" exec s1 /bin/true >/dev/null 2>&1 </dev/null
+    done
+fi
 q exec s1 /bin/killall tracer >/dev/null 2>&1
 wait $tracer 2>/dev/null
 ! grep leak: "$TEST_TMP/tracer.out" || die "S20: a descriptor of the host was stolen"
@@ -227,6 +234,14 @@ won=0
 for i in $(seq 80); do
     q run "s7-$i" >/dev/null 2>&1 && won=$((won + 1))
 done
+# the windows by construction: the runtime stands still before each step while the racer turns
+if command -v strace >/dev/null; then
+    for i in $(seq 12); do
+        strace -f -qq -o /dev/null -e trace=openat2,move_mount,mkdirat,openat \
+            -e inject=openat2,move_mount,mkdirat:delay_enter=$((i * 300)) \
+            "$oci" --root "$state" run "s7w-$i" >/dev/null 2>&1 </dev/null
+    done
+fi
 kill $ex
 wait $ex 2>/dev/null
 is "$(find "$TEST_TMP/host" | sort)" "$before" "S7, S8: the host's files"
@@ -286,7 +301,8 @@ want '^400$'
 reset_config
 NS=$default_ns',{"type":"user"}'
 maps=$(seq 0 9999 | awk '{printf "%s{\"containerID\":%d,\"hostID\":%d,\"size\":1}", (NR>1?",":""), $1, $1+100000}')
-LINUX=",\"uidMappings\":[$maps],\"gidMappings\":[$maps]" config
+LINUX=",\"uidMappings\":[$maps],\"gidMappings\":[$maps]"
+config
 run s13
 ends 1 "S13: the kernel takes 340 maps; more is an error, never a container without a namespace"
 reset_config
