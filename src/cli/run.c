@@ -54,6 +54,9 @@ static int run_guest(const struct guest_config *c)
     enum vm_end end = vm_run(vm, &err);
     if (c->stats)
         vm_stats(vm, stderr);
+    struct error dump_err = {0};
+    if (c->dump_jit && vm_dump(vm, c->dump_what, c->dump_jit, &dump_err))
+        log_error("%s", dump_err.text);
     vm_destroy(vm);
     return end_code(end, c, &err);
 }

@@ -24,7 +24,8 @@ struct guest_config {
     bool deterministic;
     uint64_t seed;
     /* How this run is watched; not part of the guest. */
-    const char *trace, *trace_file, *gdb;
+    const char *trace, *trace_file, *gdb, *dump_jit, *dump_what;
+    bool perf_map;
     bool stats, quiet, help;
 };
 

@@ -13,7 +13,7 @@
 void block_cache_init(struct block_cache *bc)
 {
     *bc = (struct block_cache){0};
-    bc->hash = xcalloc((size_t)1 << HASH_BITS, sizeof(*bc->hash));
+    bc->hash = xcalloc(BLOCK_HASH_SIZE, sizeof(*bc->hash));
     void *p = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
@@ -29,9 +29,11 @@ void block_cache_fini(struct block_cache *bc)
 
 void block_cache_clear(struct block_cache *bc)
 {
-    memset(bc->hash, 0, ((size_t)1 << HASH_BITS) * sizeof(*bc->hash));
+    memset(bc->hash, 0, BLOCK_HASH_SIZE * sizeof(*bc->hash));
     bc->used = 0;
 }
+
+_Static_assert(BLOCK_HASH_SIZE == (size_t)1 << HASH_BITS, "");
 
 static size_t hash_of(uint64_t gpa, uint32_t mode)
 {

@@ -16,6 +16,7 @@
 #include "arch/x86/cpu.h"
 
 #define BLOCK_INSNS_MAX 32
+#define BLOCK_HASH_SIZE ((size_t)1 << 15)
 
 struct block {
     uint64_t gpa; /* of the first byte */
@@ -29,6 +30,8 @@ struct block {
     uint16_t n, bytes;
     uint32_t heat;         /* times run by interpretation; the translator's threshold */
     void *code;            /* translated, or NULL */
+    uint64_t lin;          /* where it was when translated */
+    uint32_t code_bytes;
     bool poll; /* ends in an instruction after which held-back interrupts may become deliverable */
     struct x86_insn insns[];
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/vm.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -283,6 +284,23 @@ static int add_extras(struct vm *vm, struct error *err)
     return rc ? rc : vm->board->type->add_pci(vm->board, rng, err);
 }
 
+/* perf finds the names of translated code by this file's name. */
+static int open_perf_map(struct vm *vm, struct error *err)
+{
+    struct engine *eng = &vm->machine.engine;
+    char path[64];
+
+    if (!eng->type->dump)
+        return fail(err, ENOTSUP, "--perf-map: engine %s has no translated code", eng->type->name);
+    snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    vm->perf_map = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!vm->perf_map)
+        return fail_errno(err, errno, "--perf-map: cannot create %s", path);
+    eng->type->dump(eng, "perf-map", vm->perf_map);
+    return 0;
+}
+
 static int make_machine(struct vm *vm, const struct board_type *board,
                         const struct engine_type *engine, struct error *err)
 {
@@ -321,6 +339,8 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     rc = board->load(vm->board, &vm->loader, err);
     if (!rc)
         rc = machine_set_engine(m, engine, err);
+    if (!rc && vm->config->perf_map)
+        rc = open_perf_map(vm, err);
     if (!rc && vm->config->gdb)
         rc = gdbstub_create(&vm->gdb, vm->config->gdb, m, err);
     return rc;
@@ -432,6 +452,21 @@ enum vm_end vm_run(struct vm *vm, struct error *err)
     return vm->end;
 }
 
+int vm_dump(struct vm *vm, const char *what, const char *path, struct error *err)
+{
+    struct engine *eng = &vm->machine.engine;
+
+    if (!eng->type || !eng->type->dump)
+        return fail(err, ENOTSUP, "--dump-jit: the engine has no translated code");
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return fail_errno(err, errno, "--dump-jit: cannot create %s", path);
+    eng->type->dump(eng, what, f);
+    if (fclose(f))
+        return fail_errno(err, errno, "--dump-jit: cannot write %s", path);
+    return 0;
+}
+
 void vm_stats(struct vm *vm, FILE *out)
 {
     struct machine *m = &vm->machine;
@@ -464,6 +499,8 @@ void vm_destroy(struct vm *vm)
         gdbstub_destroy(vm->gdb);
         machine_fini(&vm->machine);
     }
+    if (vm->perf_map)
+        fclose(vm->perf_map);
     nics_close(&vm->nics);
     disks_close(&vm->disks);
     if (vm->board)

@@ -54,12 +54,16 @@ struct vm {
     int signal_fd, hint_fd;
     bool terminal; /* a person sits at a terminal */
     unsigned resets;
+    FILE *perf_map;
     struct gdbstub *gdb; /* --gdb */
 };
 
 int vm_create(struct vm **out, const struct guest_config *config, struct error *err);
 enum vm_end vm_run(struct vm *vm, struct error *err);
 void vm_destroy(struct vm *vm);
+
+/* The engine's own view (translated code) into a file. */
+int vm_dump(struct vm *vm, const char *what, const char *path, struct error *err);
 
 /* Counters of devices and vCPUs, one "name: value" a line. */
 void vm_stats(struct vm *vm, FILE *out);

@@ -8,6 +8,8 @@
 #ifndef QUAD_FULL_JIT_BACKEND_H
 #define QUAD_FULL_JIT_BACKEND_H
 
+#include <stdio.h>
+
 #include "arch/x86/cpu.h"
 #include "full/block.h"
 
@@ -48,6 +50,8 @@ struct jit_vcpu {
     /* Stubs, as executable addresses. */
     unsigned (*enter)(const void *code);
     const uint8_t *exit, *exit_link, *lookup, *helper, *helper_last, *note, *exit_spilled;
+    uint64_t n_helper_of[X86_OP_COUNT];
+    FILE *perf_map; /* borrowed, or NULL */
     uint64_t n_translated, n_enter, n_interp, n_faults, n_polls, n_flush, n_links, n_helper;
     /* Bounded and deterministic runs: blocks are never linked, one is entered at a time, and how
      * far it got is known to the instruction. */

@@ -8,6 +8,8 @@
 
 #include "arch/x86/arch.h"
 #include "arch/x86/debug.h"
+#include "arch/x86/decode.h"
+#include "arch/x86/disasm.h"
 #include "arch/x86/flags.h"
 #include "arch/x86/mmu.h"
 #include "arch/x86/tlb.h"
@@ -48,6 +50,7 @@ static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
     struct jit_vcpu *jv = c->engine;
 
     jv->n_helper++;
+    jv->n_helper_of[in->op]++;
     flags_in(c);
     c->cur = in;
     c->first = jv->single ? jv->running->insns : in;
@@ -168,10 +171,16 @@ static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, u
 {
     if (b->genp2 || !block_is_fresh(b))
         return;
+    size_t before = jv->code.used;
     if (!jit_translate(jv, b)) {
         drop_code(jv);
         return;
     }
+    b->lin = lin;
+    b->code_bytes = (uint32_t)(jv->code.used - before);
+    if (jv->perf_map)
+        fprintf(jv->perf_map, "%" PRIxPTR " %x guest_%" PRIx64 "\n", (uintptr_t)b->code,
+                b->code_bytes, lin);
     struct jump *j = jump_of(jv, lin);
     if (j->block == b && j->lin == lin && j->tag == jit_tag(c))
         j->code = b->code;
@@ -267,8 +276,12 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
                 jv->mem_generation = c->mem->generation;
             }
             jv->n_polls++;
-            c->scratch[JIT_LINK] = 0; /* an event may lead elsewhere */
+            uint64_t rip = c->s.r[X86_RIP], rsp = c->s.r[RSP];
             enum stop_reason why = run_boundary(v, c);
+            /* A delivered event leads elsewhere; it always pushes something. An interrupt that is
+             * only held back must not keep blocks from being linked. */
+            if (c->s.r[X86_RIP] != rip || c->s.r[RSP] != rsp || why != RUN_ON)
+                c->scratch[JIT_LINK] = 0;
             if (why != RUN_ON)
                 return why;
             poll = false;
@@ -428,9 +441,90 @@ static int jit_put(struct vcpu *v, unsigned groups, struct error *err)
     return 0;
 }
 
+/* The operations that native code calls most, and what share of all instructions they are. */
+static void dump_helpers(const struct jit_vcpu *jv, const struct x86_cpu *c, unsigned vcpu, FILE *out)
+{
+    const uint64_t *n = jv->n_helper_of;
+    uint64_t native = c->scratch[JIT_NATIVE] - MIN(c->scratch[JIT_NATIVE], jv->n_helper);
+    bool told[X86_OP_COUNT] = {0};
+
+    fprintf(out, "vcpu%u.generated_percent: %.2f\n", vcpu,
+            c->icount ? 100.0 * (double)native / (double)c->icount : 0.0);
+    for (unsigned rank = 0; rank < 20; rank++) {
+        unsigned best = 0;
+        for (unsigned op = 0; op < X86_OP_COUNT; op++)
+            if (!told[op] && (told[best] || n[op] > n[best]))
+                best = op;
+        if (told[best] || !n[best])
+            break;
+        told[best] = true;
+        fprintf(out, "vcpu%u.helper.%s: %" PRIu64 "\n", vcpu, x86_ops[best].name, n[best]);
+    }
+}
+
+static void dump_bytes(const uint8_t *p, uint32_t mode, uint64_t at, size_t len, FILE *out)
+{
+    for (size_t off = 0; off < len;) {
+        const struct x86_entry *e;
+        struct x86_insn in;
+        char text[128] = "(bad)";
+        size_t n = 1;
+        if (x86_decode_entry(&in, p + off, MIN(len - off, (size_t)15), mode, &e) !=
+                X86_DECODE_SHORT && e) {
+            x86_disasm(text, sizeof(text), &in, e, mode, at + off);
+            n = in.len;
+        }
+        fprintf(out, "        %016" PRIx64 "  %s\n", at + off, text);
+        off += n;
+    }
+}
+
+/* A block: the guest's instructions, then the host's. */
+static void dump_block(const struct x86_cpu *c, const struct block *b, bool guest, bool host,
+                       FILE *out)
+{
+    const uint8_t *bytes = mem_ptr(c->mem, b->gpa, b->bytes);
+
+    fprintf(out, "block gva=%#" PRIx64 " gpa=%#" PRIx64 " mode=%#x instructions=%u bytes=%u "
+                 "host=%p host-bytes=%u%s\n",
+            b->lin, b->gpa, b->mode, b->n, b->bytes, b->code, b->code_bytes,
+            block_is_fresh(b) ? "" : " stale");
+    if (guest && bytes)
+        dump_bytes(bytes, b->mode, b->lin, b->bytes, out);
+    if (guest && host)
+        fputs("    ->\n", out);
+    if (host)
+        dump_bytes(b->code, MODE_CODE64 | MODE_PROT | MODE_LMA, (uintptr_t)b->code, b->code_bytes,
+                   out);
+}
+
+/* what: "guest", "host", "guest,host", each also with "@GVA": the blocks that hold that address. */
+static void dump_blocks(struct engine *eng, const char *what, FILE *out)
+{
+    const char *at = strchr(what, '@');
+    uint64_t gva = at ? strtoull(at + 1, NULL, 16) : 0;
+
+    for (unsigned i = 0; i < eng->machine->nvcpus; i++) {
+        const struct x86_cpu *c = x86_cpu_of(eng->machine->vcpus[i]);
+        const struct jit_vcpu *jv = c->engine;
+        for (size_t h = 0; h < BLOCK_HASH_SIZE; h++)
+            for (const struct block *b = jv->blocks.hash[h]; b; b = b->next)
+                if (b->code && (!at || gva - b->lin < b->bytes))
+                    dump_block(c, b, strstr(what, "guest"), strstr(what, "host"), out);
+    }
+}
+
 static void jit_dump(struct engine *eng, const char *what, FILE *out)
 {
-    (void)what;
+    if (!strcmp(what, "perf-map")) { /* from now on; borrowed */
+        for (unsigned i = 0; i < eng->machine->nvcpus; i++)
+            ((struct jit_vcpu *)x86_cpu_of(eng->machine->vcpus[i])->engine)->perf_map = out;
+        return;
+    }
+    if (strcmp(what, "stats")) {
+        dump_blocks(eng, what, out);
+        return;
+    }
     for (unsigned i = 0; i < eng->machine->nvcpus; i++) {
         const struct x86_cpu *c = x86_cpu_of(eng->machine->vcpus[i]);
         const struct jit_vcpu *jv = c->engine;
@@ -445,6 +539,7 @@ static void jit_dump(struct engine *eng, const char *what, FILE *out)
                 jv->n_translated, jv->n_links, jv->code.used, jv->n_flush, jv->blocks.n_decoded,
                 jv->blocks.n_stale, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,
                 mmu->n_flush_page);
+        dump_helpers(jv, c, i, out);
     }
 }
 
