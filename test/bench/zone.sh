@@ -9,7 +9,7 @@
 # test-long: it measures peers
 # test-timeout: 900
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 n=${ROUNDS:-60}
 helper meter <<'C'
 #include <fcntl.h>

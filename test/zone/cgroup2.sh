@@ -6,7 +6,7 @@
 # test-long: it boots a machine
 # test-timeout: 1200
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is missing"
 [ "$(uname -m)" = x86_64 ] || skip "an x86-64 kernel is booted"
 tools/fetch-kernel -q cloud busybox >"$TEST_TMP/fetch" 2>&1 || skip "$(tail -n 1 "$TEST_TMP/fetch")"
@@ -47,7 +47,7 @@ poweroff -f
 I
 echo "$list" >"$TEST_TMP/tests"
 set --
-for f in test/zone/*.sh; do set -- "$@" --add "$f=$f"; done
+for f in test/zone/*.sh test/lib/zone.sh; do set -- "$@" --add "$f=$f"; done
 tools/mkinitramfs -o "$TEST_TMP/initrd" --init "$TEST_TMP/init" --add "build/quad-oci=$oci" \
     --add "tests=$TEST_TMP/tests" "$@" || die "no initramfs"
 kernel=build/guest/cloud/vmlinuz

@@ -5,7 +5,7 @@
 #
 # Every section of config.json that Linux has, by what a process inside sees. [OCI config]
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle config
 
 # root.readonly, hostname, domainname

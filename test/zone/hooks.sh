@@ -5,7 +5,7 @@
 #
 # Hooks: which, when, where, with what; a failing one; a slow one. [OCI config#posix-platform-hooks]
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle hooks
 log=$TEST_TMP/log
 cat >hook.sh <<'E2'

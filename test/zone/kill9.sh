@@ -7,7 +7,7 @@
 # no state, no cgroup, no process, no mount. By strace's fault injection, for create and for run.
 # test-timeout: 900
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 command -v strace >/dev/null || skip "strace is missing"
 bundle k9
 NS=$default_ns ARGS='["/bin/sleep","1000"]' config

@@ -5,7 +5,7 @@
 #
 # The life cycle by the commands: create, start, state, kill, pause, exec, update, list, delete.
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle life
 
 ARGS='["/bin/sleep","1000"]'

@@ -6,7 +6,7 @@
 # Limits hold, are changed while the container runs, and are rolled back where one is refused;
 # device rules; freezer; cgroupsPath; nothing is left. On whatever cgroup layout the host has.
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle lim
 
 # file FILE_V1 FILE_V2: what the container's group says

@@ -4,7 +4,7 @@
 # A kernel without openat2, the mount interface by descriptor, clone3 and close_range: a filter makes
 # each of them ENOSYS, and the runtime has to manage by the older calls. Also each alone.
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle old
 helper without <<'C'
 #include <errno.h>

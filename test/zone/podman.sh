@@ -6,7 +6,7 @@
 # test-timeout: 600
 # test-alone: it publishes ports and measures nothing, but podman's locks are the host's
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 command -v podman >/dev/null || skip "podman is missing"
 command -v conmon >/dev/null || skip "conmon is missing"
 bundle pm

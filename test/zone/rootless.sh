@@ -5,7 +5,7 @@
 #
 # A user without privileges: run, exec, kill, delete; one id and a range of ids; S10.
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle rl
 command -v setpriv >/dev/null || skip "setpriv (util-linux) is missing"
 uid=54321

@@ -4,7 +4,7 @@
 # The seccomp section in force: actions, arguments, other ABIs, user namespaces, and the filter
 # with and without noNewPrivileges; a notifying filter with an agent. S18, S19.
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle sec
 allow='"defaultAction":"SCMP_ACT_ALLOW"'
 for nnp in true false; do

@@ -7,7 +7,7 @@
 # Races are forced where that can be: the racer runs all the time while the runtime is slowed down
 # by strace's delays, or the racer's result is there before the runtime looks.
 set -u
-. test/zone/lib.sh
+. test/lib/zone.sh
 bundle sec
 sum0=$(sha256sum <"$oci")
 

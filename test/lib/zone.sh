@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# lib.sh: for the test scripts of quad-oci:  . test/zone/lib.sh
+# zone.sh: for the test scripts of quad-oci:  . test/lib/zone.sh
 #
 #   bundle NAME            make $b=$TEST_TMP/NAME with a busybox root, and enter it
 #   config                 write config.json from the variables below
