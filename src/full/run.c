@@ -116,6 +116,51 @@ enum stop_reason run_fault(struct vcpu *v, struct x86_cpu *c)
     return RUN_ON;
 }
 
+uint64_t run_jump_tag(const struct x86_cpu *c)
+{
+    uint64_t user = c->tlb == c->tlbs[TLB_USER];
+
+    return c->asid | (uint64_t)c->mode << 12 | user << 20 | (uint64_t)c->tlb_epoch << 32;
+}
+
+int run_open(struct engine *eng, struct machine *m, struct error *err)
+{
+    if (strcmp(m->arch->name, "x86"))
+        return fail(err, ENOTSUP, "engine %s: no %s", eng->type->name, m->arch->name);
+    return 0;
+}
+
+void run_close(struct engine *eng)
+{
+    (void)eng;
+}
+
+int run_map(struct engine *eng, struct mem_slot *slot, struct error *err)
+{
+    (void)eng;
+    (void)slot;
+    (void)err;
+    return 0;
+}
+
+void run_unmap(struct engine *eng, struct mem_slot *slot)
+{
+    (void)eng;
+    (void)slot;
+}
+
+void run_dirty(struct engine *eng, struct mem_slot *slot, enum dirty_op op, uint64_t *bitmap)
+{
+    /* Page flags are always kept: only fetching does anything. */
+    if (op == DIRTY_FETCH)
+        mem_dirty_fetch(&eng->machine->mem, slot, bitmap);
+}
+
+void run_kick(struct vcpu *v)
+{
+    (void)v;
+}
+
 void run_get(struct vcpu *v, unsigned groups)
 {
     (void)groups;

@@ -29,6 +29,18 @@ void run_spend(struct vcpu *v, uint64_t n);
 /* After an unwind: deliver c->fault. RUN_ON or STOP_CRASH. */
 enum stop_reason run_fault(struct vcpu *v, struct x86_cpu *c);
 
+/* What a translation remembered by linear address depends on: tags of the jump caches. */
+uint64_t run_jump_tag(const struct x86_cpu *c);
+
+/* Engine operations that are the same for both. Slots are found through core/mem, whose generation
+ * says when cached translations are stale; a kick is the request word, looked at before each block. */
+int run_open(struct engine *eng, struct machine *m, struct error *err);
+void run_close(struct engine *eng);
+int run_map(struct engine *eng, struct mem_slot *slot, struct error *err);
+void run_unmap(struct engine *eng, struct mem_slot *slot);
+void run_dirty(struct engine *eng, struct mem_slot *slot, enum dirty_op op, uint64_t *bitmap);
+void run_kick(struct vcpu *v);
+
 /* An engine's vcpu_get and vcpu_put: it works on the canonical state itself. */
 void run_get(struct vcpu *v, unsigned groups);
 void run_put(struct vcpu *v);

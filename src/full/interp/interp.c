@@ -3,7 +3,6 @@
 
 #include "arch/x86/arch.h"
 #include "arch/x86/debug.h"
-#include "arch/x86/debug.h"
 #include "arch/x86/mmu.h"
 #include "arch/x86/tlb.h"
 #include "core/machine.h"
@@ -26,17 +25,10 @@ struct interp_vcpu {
     uint64_t n_blocks, n_faults, n_polls; /* counters */
 };
 
-static uint64_t jump_tag(const struct x86_cpu *c)
-{
-    uint64_t ctx = c->tlb == c->tlbs[TLB_USER];
-
-    return c->asid | (uint64_t)c->mode << 12 | ctx << 20 | (uint64_t)c->tlb_epoch << 32;
-}
-
 static struct block *find(struct interp_vcpu *iv, struct x86_cpu *c, uint64_t lin)
 {
     struct jump *j = &iv->jumps[(lin ^ lin >> JUMP_BITS) & ((1u << JUMP_BITS) - 1)];
-    uint64_t tag = jump_tag(c);
+    uint64_t tag = run_jump_tag(c);
 
     if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
         return j->block;
@@ -119,42 +111,6 @@ static int interp_probe(struct engine_caps *caps, struct error *err)
     return 0;
 }
 
-static int interp_open(struct engine *eng, struct machine *m, struct error *err)
-{
-    (void)eng;
-    if (strcmp(m->arch->name, "x86"))
-        return fail(err, ENOTSUP, "engine interp: no %s", m->arch->name);
-    return 0;
-}
-
-static void interp_close(struct engine *eng)
-{
-    (void)eng;
-}
-
-/* Slots are found through core/mem; its generation says when cached translations are stale. */
-static int interp_map(struct engine *eng, struct mem_slot *slot, struct error *err)
-{
-    (void)eng;
-    (void)slot;
-    (void)err;
-    return 0;
-}
-
-static void interp_unmap(struct engine *eng, struct mem_slot *slot)
-{
-    (void)eng;
-    (void)slot;
-}
-
-static void interp_dirty(struct engine *eng, struct mem_slot *slot, enum dirty_op op,
-                         uint64_t *bitmap)
-{
-    /* Page flags are always kept: only fetching does anything. */
-    if (op == DIRTY_FETCH)
-        mem_dirty_fetch(&eng->machine->mem, slot, bitmap);
-}
-
 static int interp_vcpu_open(struct vcpu *v, struct error *err)
 {
     struct x86_cpu *c = x86_cpu_of(v);
@@ -176,12 +132,6 @@ static void interp_vcpu_close(struct vcpu *v)
     block_cache_fini(&iv->blocks);
     free(iv);
     c->engine = NULL;
-}
-
-/* The request word is all: it is looked at before every block. */
-static void interp_kick(struct vcpu *v)
-{
-    (void)v;
 }
 
 static int interp_put(struct vcpu *v, unsigned groups, struct error *err)
@@ -217,15 +167,15 @@ const struct engine_type interp_engine = {
     .way = "full",
     .help = "portable interpreter, the reference",
     .probe = interp_probe,
-    .open = interp_open,
-    .close = interp_close,
-    .map = interp_map,
-    .unmap = interp_unmap,
-    .dirty = interp_dirty,
+    .open = run_open,
+    .close = run_close,
+    .map = run_map,
+    .unmap = run_unmap,
+    .dirty = run_dirty,
     .vcpu_open = interp_vcpu_open,
     .vcpu_close = interp_vcpu_close,
     .vcpu_run = interp_run,
-    .vcpu_kick = interp_kick,
+    .vcpu_kick = run_kick,
     .vcpu_get = run_get,
     .vcpu_put = interp_put,
     .dump = interp_dump,

@@ -69,8 +69,6 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err); /* writes the stub
 bool jit_translate(struct jit_vcpu *jv, struct block *b);
 void jit_patch(struct jit_vcpu *jv, uint8_t *end_rw, const void *code);
 
-uint64_t jit_tag(const struct x86_cpu *c);
-
 /* Called from native code. */
 int jit_helper(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);
 void jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);

@@ -37,13 +37,6 @@ static void flags_out(struct x86_cpu *c)
     c->scratch[JIT_FLAGS] = (fl & 0xff) << 8 | (fl & FL_OF ? 1 : 0);
 }
 
-uint64_t jit_tag(const struct x86_cpu *c)
-{
-    uint64_t user = c->tlb == c->tlbs[TLB_USER];
-
-    return c->asid | (uint64_t)c->mode << 12 | user << 20 | (uint64_t)c->tlb_epoch << 32;
-}
-
 /* One instruction by its function; RIP is then where it leads. */
 static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
 {
@@ -59,7 +52,7 @@ static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
     in->fn(c, in);
     c->cur = NULL;
     flags_out(c);
-    c->scratch[JIT_TAG] = jit_tag(c);
+    c->scratch[JIT_TAG] = run_jump_tag(c);
     if (jv->single)
         jv->done = (uint64_t)(in - jv->running->insns) + 1;
 }
@@ -151,7 +144,7 @@ static struct jump *jump_of(struct jit_vcpu *jv, uint64_t lin)
 static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
 {
     struct jump *j = jump_of(jv, lin);
-    uint64_t tag = jit_tag(c);
+    uint64_t tag = run_jump_tag(c);
 
     if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
         return j->block;
@@ -182,7 +175,7 @@ static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, u
         fprintf(jv->perf_map, "%" PRIxPTR " %x guest_%" PRIx64 "\n", (uintptr_t)b->code,
                 b->code_bytes, lin);
     struct jump *j = jump_of(jv, lin);
-    if (j->block == b && j->lin == lin && j->tag == jit_tag(c))
+    if (j->block == b && j->lin == lin && j->tag == run_jump_tag(c))
         j->code = b->code;
 }
 
@@ -225,7 +218,7 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     jv->n_enter++;
     jv->before = c->scratch[JIT_NATIVE];
     flags_out(c);
-    c->scratch[JIT_TAG] = jit_tag(c);
+    c->scratch[JIT_TAG] = run_jump_tag(c);
     c->scratch[JIT_LINK] = 0;
     c->scratch[JIT_SIMD] = simd_off(c);
     jv->running = b;
@@ -358,39 +351,6 @@ static int jit_probe(struct engine_caps *caps, struct error *err)
     return 0;
 }
 
-static int jit_open(struct engine *eng, struct machine *m, struct error *err)
-{
-    (void)eng;
-    if (strcmp(m->arch->name, "x86"))
-        return fail(err, ENOTSUP, "engine jit: no %s", m->arch->name);
-    return 0;
-}
-
-static void jit_close(struct engine *eng)
-{
-    (void)eng;
-}
-
-static int jit_map(struct engine *eng, struct mem_slot *slot, struct error *err)
-{
-    (void)eng;
-    (void)slot;
-    (void)err;
-    return 0;
-}
-
-static void jit_unmap(struct engine *eng, struct mem_slot *slot)
-{
-    (void)eng;
-    (void)slot;
-}
-
-static void jit_dirty(struct engine *eng, struct mem_slot *slot, enum dirty_op op, uint64_t *bitmap)
-{
-    if (op == DIRTY_FETCH)
-        mem_dirty_fetch(&eng->machine->mem, slot, bitmap);
-}
-
 static void jit_vcpu_close(struct vcpu *v)
 {
     struct x86_cpu *c = x86_cpu_of(v);
@@ -421,12 +381,6 @@ static int jit_vcpu_open(struct vcpu *v, struct error *err)
     else
         drop_code(jv);
     return rc;
-}
-
-/* The request word is all: every block looks at it. */
-static void jit_kick(struct vcpu *v)
-{
-    (void)v;
 }
 
 static int jit_put(struct vcpu *v, unsigned groups, struct error *err)
@@ -548,15 +502,15 @@ const struct engine_type jit_engine = {
     .way = "full",
     .help = "x86-64 translator",
     .probe = jit_probe,
-    .open = jit_open,
-    .close = jit_close,
-    .map = jit_map,
-    .unmap = jit_unmap,
-    .dirty = jit_dirty,
+    .open = run_open,
+    .close = run_close,
+    .map = run_map,
+    .unmap = run_unmap,
+    .dirty = run_dirty,
     .vcpu_open = jit_vcpu_open,
     .vcpu_close = jit_vcpu_close,
     .vcpu_run = jit_run,
-    .vcpu_kick = jit_kick,
+    .vcpu_kick = run_kick,
     .vcpu_get = run_get,
     .vcpu_put = jit_put,
     .dump = jit_dump,
