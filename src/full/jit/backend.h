@@ -21,11 +21,12 @@ enum {
     JIT_LINK,   /* out: where to patch, when native code ends in a jump not linked yet */
     JIT_NATIVE, /* guest instructions begun as native blocks (counter) */
     JIT_HOST_MXCSR,
-    JIT_SIMD,   /* JIT_NO_*: vector instructions that CR0, CR4, XCR0 forbid now */
+    JIT_SIMD,   /* JIT_NO_*: vector instructions that CR0, CR4, XCR0 forbid now; JIT_VEC_OUT: the
+                   vector registers and MXCSR are in the record, not in the host's */
     JIT_TARGET, /* of an indirect call, while its return address is pushed */
 };
 
-enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2 };
+enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2, JIT_VEC_OUT = 4 };
 
 struct jump {
     uint64_t lin, tag;
@@ -49,7 +50,8 @@ struct jit_vcpu {
     uint64_t mem_generation;
     /* Stubs, as executable addresses. */
     unsigned (*enter)(const void *code);
-    const uint8_t *exit, *exit_link, *lookup, *helper, *helper_last, *note, *exit_spilled;
+    const uint8_t *exit, *exit_link, *lookup, *helper, *helper_last, *note, *exit_spilled,
+        *vec_in;
     uint64_t n_helper_of[X86_OP_COUNT];
     FILE *perf_map; /* borrowed, or NULL */
     uint64_t n_translated, n_enter, n_interp, n_faults, n_polls, n_flush, n_links, n_helper;

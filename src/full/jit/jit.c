@@ -37,6 +37,15 @@ static void flags_out(struct x86_cpu *c)
     c->scratch[JIT_FLAGS] = (fl & 0xff) << 8 | (fl & FL_OF ? 1 : 0);
 }
 
+/* JIT_SIMD while the vector registers are in the record. */
+static uint64_t simd_word(const struct x86_cpu *c)
+{
+    bool sse = (c->s.cr4 & CR4_OSFXSR) && !(c->s.cr0 & (CR0_EM | CR0_TS));
+    bool vex = (c->s.cr4 & CR4_OSXSAVE) && (c->s.xcr0 & 6) == 6 && !(c->s.cr0 & CR0_TS);
+
+    return (sse ? 0u : JIT_NO_SSE) | (vex ? 0u : JIT_NO_VEX) | JIT_VEC_OUT;
+}
+
 /* One instruction by its function; RIP is then where it leads. */
 static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
 {
@@ -53,6 +62,7 @@ static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
     c->cur = NULL;
     flags_out(c);
     c->scratch[JIT_TAG] = run_jump_tag(c);
+    c->scratch[JIT_SIMD] = simd_word(c);
     if (jv->single)
         jv->done = (uint64_t)(in - jv->running->insns) + 1;
 }
@@ -197,14 +207,6 @@ static bool native_ok(const struct vcpu *v, const struct jit_vcpu *jv, const str
            (c->s.mxcsr & 0x1f80) == 0x1f80;
 }
 
-static uint64_t simd_off(const struct x86_cpu *c)
-{
-    bool sse = (c->s.cr4 & CR4_OSFXSR) && !(c->s.cr0 & (CR0_EM | CR0_TS));
-    bool vex = (c->s.cr4 & CR4_OSXSAVE) && (c->s.xcr0 & 6) == 6 && !(c->s.cr0 & CR0_TS);
-
-    return (sse ? 0u : JIT_NO_SSE) | (vex ? 0u : JIT_NO_VEX);
-}
-
 /* Blocks are counted whole when they begin: a fault leaves the rest of one counted too much. */
 static void count_native(struct jit_vcpu *jv, struct x86_cpu *c)
 {
@@ -220,7 +222,7 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     flags_out(c);
     c->scratch[JIT_TAG] = run_jump_tag(c);
     c->scratch[JIT_LINK] = 0;
-    c->scratch[JIT_SIMD] = simd_off(c);
+    c->scratch[JIT_SIMD] = simd_word(c);
     jv->running = b;
     jv->done = 0;
     /* A shadow lasts for one instruction; requests are looked at before the first and then not

@@ -29,6 +29,7 @@ enum slow_kind {
     SLOW_INSN, /* the whole instruction by its function, then on behind it */
     SLOW_LAST, /* the same for one that ends the block */
     SLOW_NOTE, /* after a store: its page's flags are not plain dirty */
+    SLOW_SIMD, /* vector registers are not in the host's, or forbidden */
     SLOW_LINK, /* the end of a block whose successor is not linked */
 };
 
@@ -42,6 +43,9 @@ struct slow {
     const struct x86_insn *in;
     uint32_t off_next;
     enum fl_where join; /* flags where `resume` expects them */
+    bool vec;           /* `resume` expects the vector registers in the host's */
+    uint8_t forbidden;  /* SLOW_SIMD: these of JIT_NO_* are tested; then the function... */
+    int insn;           /* ...by this SLOW_INSN */
 };
 
 #define SLOW_MAX (3 * BLOCK_INSNS_MAX + 8)
@@ -56,7 +60,8 @@ struct gen {
     struct slow slow[SLOW_MAX];
     unsigned nslow;
     int insn_slow; /* index of this instruction's SLOW_INSN entry, or -1 */
-    unsigned simd_checked; /* JIT_NO_* already tested in this block */
+    unsigned simd_checked; /* JIT_NO_* that were tested since the vector registers came into the
+                              host's; 0: they may be in the record */
     bool ended;    /* control does not fall out of the last instruction */
 };
 
@@ -102,6 +107,9 @@ void gen_check(struct gen *g, unsigned size, bool write, bool last);
 void gen_note(struct gen *g, uint32_t off_next);
 /* Another jump of condition cc to this instruction's slow path. */
 void gen_slow_if(struct gen *g, unsigned cc, bool last);
+
+/* Vector registers in the host's and allowed; bit: one of JIT_NO_*. Loses the host's flags. */
+void gen_vec_need(struct gen *g, unsigned bit);
 
 void gen_helper(struct gen *g);
 void gen_helper_last(struct gen *g);

@@ -18,22 +18,78 @@ static void fill(struct as *a)
             as_load(a, 8, (unsigned)host_of(n), GS(OFF_R(n)));
 }
 
+/* ----------------------------------------------------------------------------- vector registers
+ *
+ * The guest's vector registers and its MXCSR are in their host namesakes from the first vector
+ * instruction of native code on, over all blocks, until something written in C runs: JIT_VEC_OUT in
+ * JIT_SIMD says that they are in the record. */
+
+static void vec_move(struct as *a, bool wide, bool load)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        as_8(a, 0x65);
+        if (wide) { /* VEX.256.0F */
+            as_8(a, 0xc5);
+            as_8(a, (n & 8 ? 0 : 0x80) | 0x7c);
+        } else {
+            if (n & 8)
+                as_8(a, 0x44);
+            as_8(a, 0x0f);
+        }
+        as_8(a, load ? 0x10 : 0x11); /* movups */
+        as_modrm(a, n, GS(OFF(s.ymm) + 32 * (int32_t)n));
+    }
+}
+
 static void mxcsr(struct as *a, bool load, int32_t off)
 {
     as_op(a, 0, 4, 0x0fae, load ? 2 : 3, GS(off), false);
 }
 
-/* The guest's MXCSR is in the host's register only while native code runs. */
+static void vec_flag(struct as *a, unsigned n, unsigned v)
+{
+    as_op(a, 0, 1, 0x80, n, GS(OFF_SCRATCH(JIT_SIMD)), false);
+    as_8(a, v & 0xff);
+}
+
+/* Loses the host's flags. */
+static void vec_out(struct as *a)
+{
+    bool wide = __builtin_cpu_supports("avx");
+
+    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false); /* test */
+    as_8(a, JIT_VEC_OUT);
+    uint8_t *done = as_jump(a, 5);
+    mxcsr(a, false, OFF(s.mxcsr));
+    mxcsr(a, true, OFF_SCRATCH(JIT_HOST_MXCSR));
+    vec_move(a, wide, false);
+    if (wide) { /* vzeroupper: C code is compiled for SSE */
+        as_8(a, 0xc5);
+        as_8(a, 0xf8);
+        as_8(a, 0x77);
+    }
+    vec_flag(a, 1, JIT_VEC_OUT); /* or */
+    as_patch(done, a->p);
+}
+
+/* Called by blocks; loses the host's flags only. */
+static void stub_vec_in(struct as *a)
+{
+    vec_move(a, __builtin_cpu_supports("avx"), true);
+    mxcsr(a, true, OFF(s.mxcsr));
+    vec_flag(a, 4, ~(unsigned)JIT_VEC_OUT); /* and */
+    as_8(a, 0xc3);
+}
+
+/* The guest's registers into the record and the host's own MXCSR back. Loses the host's flags. */
 static void to_c(struct as *a)
 {
     spill(a);
-    mxcsr(a, false, OFF(s.mxcsr));
-    mxcsr(a, true, OFF_SCRATCH(JIT_HOST_MXCSR));
+    vec_out(a);
 }
 
 static void from_c(struct as *a)
 {
-    mxcsr(a, true, OFF(s.mxcsr));
     fill(a);
 }
 
@@ -149,6 +205,8 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     stub_call(a, jv->cpu, (uintptr_t)jit_note, exit_spilled);
     const uint8_t *lookup = a->p;
     stub_lookup(a, exit);
+    const uint8_t *vec_in = a->p;
+    stub_vec_in(a);
 
     jv->exit = exit + cc->to_rx;
     jv->exit_link = exit_link + cc->to_rx;
@@ -157,6 +215,7 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     jv->helper_last = helper_last + cc->to_rx;
     jv->note = note + cc->to_rx;
     jv->lookup = lookup + cc->to_rx;
+    jv->vec_in = vec_in + cc->to_rx;
     cc->used = cc->base_used = ALIGN_UP((size_t)(a->p - cc->rw), (size_t)64);
     if (a->full)
         return fail(err, ENOMEM, "jit: code cache too small");

@@ -42,6 +42,8 @@ void fl_need(struct gen *g)
 
 /* --------------------------------------------------------------------------------------- memory */
 
+#define CC_NE 5
+
 /* False: a displacement does not fit (RIP-relative at the far end); nothing was written. */
 bool gen_ea(struct gen *g, unsigned to, bool segment)
 {
@@ -84,21 +86,45 @@ static struct slow *slow_new(struct gen *g, enum slow_kind kind)
 {
     struct slow *s = &g->slow[g->nslow++];
 
-    *s = (struct slow){.kind = kind, .in = g->in, .off_next = g->off_next};
+    *s = (struct slow){.kind = kind, .in = g->in, .off_next = g->off_next,
+                       .vec = g->simd_checked != 0};
     return s;
 }
 
-void gen_slow_if(struct gen *g, unsigned cc, bool last)
+static struct slow *insn_slow(struct gen *g, bool last)
 {
     if (g->insn_slow < 0) {
         g->insn_slow = (int)g->nslow;
         slow_new(g, last ? SLOW_LAST : SLOW_INSN);
     }
-    struct slow *s = &g->slow[g->insn_slow];
+    return &g->slow[g->insn_slow];
+}
+
+void gen_slow_if(struct gen *g, unsigned cc, bool last)
+{
+    struct slow *s = insn_slow(g, last);
+
     s->from[s->nfrom++] = as_jump(&g->as, cc);
 }
 
-#define CC_NE 5
+void gen_vec_need(struct gen *g, unsigned bit)
+{
+    struct as *a = &g->as;
+
+    if (g->simd_checked & bit)
+        return;
+    g->simd_checked |= bit;
+    fl_save(g);
+    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false); /* test byte, imm */
+    as_8(a, bit | JIT_VEC_OUT);
+    struct slow *s = slow_new(g, SLOW_SIMD);
+    s->from[s->nfrom++] = as_jump(a, CC_NE);
+    s->resume = a->p;
+    s->forbidden = (uint8_t)bit;
+    insn_slow(g, false);
+    s->insn = g->insn_slow;
+    fl_lost(g);
+}
 
 void gen_check(struct gen *g, unsigned size, bool write, bool last)
 {
@@ -155,6 +181,7 @@ void gen_helper(struct gen *g)
     helper_args(g, g->in, g->off_next);
     as_jump_to(&g->as, CALL, to_rw(g, g->jv->helper));
     fl_lost(g);
+    g->simd_checked = 0;
 }
 
 void gen_helper_last(struct gen *g)
@@ -191,6 +218,19 @@ void gen_exit_direct(struct gen *g, int64_t delta)
     g->ended = true;
 }
 
+/* Vector registers are out; in again, unless an exception says why not. */
+static void emit_slow_simd(struct gen *g, const struct slow *s)
+{
+    struct as *a = &g->as;
+    struct slow *insn = &g->slow[s->insn];
+
+    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false);
+    as_8(a, s->forbidden);
+    insn->from[insn->nfrom++] = as_jump(a, CC_NE);
+    as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
+    as_jump_to(a, JMP, s->resume);
+}
+
 static void emit_slow(struct gen *g, struct slow *s)
 {
     struct as *a = &g->as;
@@ -203,6 +243,8 @@ static void emit_slow(struct gen *g, struct slow *s)
     case SLOW_INSN:
         helper_args(g, s->in, s->off_next);
         as_jump_to(a, CALL, to_rw(g, g->jv->helper));
+        if (s->vec)
+            as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
         if (s->join != FL_IN_MEM)
             fl_load_host(g);
         as_jump_to(a, JMP, s->resume);
@@ -214,7 +256,12 @@ static void emit_slow(struct gen *g, struct slow *s)
     case SLOW_NOTE:
         as_mov_imm(a, ADDR, s->off_next);
         as_jump_to(a, CALL, to_rw(g, g->jv->note));
+        if (s->vec)
+            as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
         as_jump_to(a, JMP, s->resume);
+        break;
+    case SLOW_SIMD:
+        emit_slow_simd(g, s);
         break;
     case SLOW_LINK:
         as_mov_imm(a, ENTRY, (uintptr_t)s->from[0]);
@@ -266,6 +313,7 @@ static void gen_insn(struct gen *g)
     if (g->insn_slow >= 0) {
         g->slow[g->insn_slow].resume = g->as.p;
         g->slow[g->insn_slow].join = g->fl;
+        g->slow[g->insn_slow].vec = g->simd_checked != 0;
     }
 }
 
