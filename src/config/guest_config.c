@@ -54,6 +54,10 @@ const struct opt guest_options[] = {
         .help = "one processor at a time, time = instructions: every run is the same"),
     OPT(struct guest_config, seed, .name = "seed", .kind = OPT_UINT, .arg = "N",
         .help = "what RDRAND starts from with --deterministic"),
+    OPT(struct guest_config, record, .name = "record", .kind = OPT_STRING, .arg = "TAPE",
+        .help = "deterministic, and all that comes from outside goes on a tape, too"),
+    OPT(struct guest_config, replay, .name = "replay", .kind = OPT_STRING, .arg = "TAPE",
+        .help = "run the same guest again with the input of the tape, and no other"),
     OPT(struct guest_config, trace, .name = "trace", .kind = OPT_STRING, .arg = "PATTERNS",
         .help = "print trace points: serial_*,machine_event"),
     OPT(struct guest_config, trace_file, .name = "trace-file", .kind = OPT_STRING, .arg = "FILE",
@@ -95,6 +99,11 @@ void guest_config_fini(struct guest_config *c)
     opt_free(guest_options, c);
 }
 
+bool guest_config_deterministic(const struct guest_config *c)
+{
+    return c->deterministic || c->record || c->replay;
+}
+
 int guest_config_check(const struct guest_config *c, struct error *err)
 {
     struct error uuid_err;
@@ -107,9 +116,11 @@ int guest_config_check(const struct guest_config *c, struct error *err)
                     (c->memory >> 20) + 1);
     if (c->serial.count > 2)
         return fail(err, EINVAL, "--serial: the board has two serial ports");
-    if (c->gdb && c->deterministic)
+    if (c->record && c->replay)
+        return fail(err, EINVAL, "--record and --replay exclude each other");
+    if (c->gdb && guest_config_deterministic(c))
         return fail(err, EINVAL, "--gdb does not go with --deterministic");
-    if (c->seed && !c->deterministic)
+    if (c->seed && !guest_config_deterministic(c))
         return fail(err, EINVAL, "--seed works with --deterministic only");
     if (guest_config_uuid(c, uuid, &uuid_err))
         return fail(err, EINVAL, "%s", uuid_err.text);

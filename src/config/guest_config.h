@@ -23,6 +23,7 @@ struct guest_config {
     const char *uuid;
     bool deterministic;
     uint64_t seed;
+    const char *record, *replay; /* tape of outside input */
     /* How this run is watched; not part of the guest. */
     const char *trace, *trace_file, *gdb, *dump_jit, *dump_what;
     bool perf_map;
@@ -36,6 +37,9 @@ void guest_config_fini(struct guest_config *c);
 
 /* What the table alone cannot check: combinations, required settings. */
 int guest_config_check(const struct guest_config *c, struct error *err);
+
+/* Asked for, or implied by a tape. */
+bool guest_config_deterministic(const struct guest_config *c);
 
 /* The UUID: as given, or made from the name, always the same for the same name. */
 int guest_config_uuid(const struct guest_config *c, uint8_t uuid[16], struct error *err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/trace.h"
+#include "core/tape.h"
 
 void machine_init(struct machine *m, const struct arch *arch, struct loop *loop, bool deterministic)
 {
@@ -17,6 +18,8 @@ void machine_init(struct machine *m, const struct arch *arch, struct loop *loop,
     pthread_cond_init(&m->stop_cond, NULL);
     m->a20_mask = UINT64_MAX;
     m->stopping = true;
+    if (deterministic)
+        m->tape = tape_create(m);
 }
 
 static void machine_close_engine(struct machine *m)
@@ -45,6 +48,7 @@ void machine_fini(struct machine *m)
     bus_fini(&m->mmio);
     clock_fini(&m->clock);
     mem_fini(&m->mem);
+    tape_destroy(m->tape);
     pthread_mutex_destroy(&m->stop_lock);
     pthread_cond_destroy(&m->stop_cond);
 }

@@ -39,6 +39,8 @@ enum machine_event {
     EV_DEBUG,       /* a breakpoint or the end of a step: vcpu->debug_hit */
 };
 
+struct tape;
+
 struct machine {
     const struct arch *arch;
     const struct persona *persona;
@@ -56,6 +58,7 @@ struct machine {
     unsigned n_breakpoints;
     const void *cpu_model; /* the arch's (struct x86_model) */
     bool deterministic;
+    struct tape *tape; /* deterministic mode: what comes from outside; else NULL */
     uint64_t seed; /* RDRAND and such in deterministic mode */
 
     /* 8259's answer to an acknowledge cycle: the vector. Set by the board. */

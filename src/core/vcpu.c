@@ -8,6 +8,7 @@
 
 #include "base/trace.h"
 #include "core/machine.h"
+#include "core/tape.h"
 
 /* A futex hand-over costs tens of microseconds, a spin a fraction of one: halts that end soon
  * are worth a short spin, long ones are not. */
@@ -175,6 +176,48 @@ static void trace_slice(struct vcpu *v, enum stop_reason why)
           clock_ns(&v->machine->clock), text);
 }
 
+/* Up to DET_SLICE instructions, not beyond the next timer. A stop from outside (pause) does not end
+ * the slice: where slices begin depends on the guest alone. False: the machine quits. */
+static bool run_slice(struct vcpu *v, enum stop_reason *why)
+{
+    struct machine *m = v->machine;
+    uint64_t next, now;
+
+    tape_deliver(m->tape);
+    next = clock_run_timers(&m->clock);
+    now = clock_ns(&m->clock);
+    v->budget = MIN(next > now ? next - now : 1, (uint64_t)DET_SLICE);
+    do {
+        if (!vcpu_enter(v))
+            return false;
+        *why = m->engine.type->vcpu_run(v);
+        vcpu_leave(v);
+    } while (*why == STOP_KICK && v->budget);
+    vcpu_stopped(v, *why);
+    trace_slice(v, *why);
+    return true;
+}
+
+static bool has_intr(const struct machine *m)
+{
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        if (vcpu_requests(m->vcpus[i]) & REQ_INTR)
+            return true;
+    return false;
+}
+
+/* Nothing happens by itself: until there is input. False: the machine quits. */
+static bool wait_input(struct machine *m)
+{
+    while (!has_intr(m) && !tape_pending(m->tape)) {
+        halt_wait(m->vcpus[0]);
+        if (!vcpu_enter(m->vcpus[0]))
+            return false;
+        vcpu_leave(m->vcpus[0]);
+    }
+    return true;
+}
+
 /* Deterministic mode: all vCPUs in turn on one thread; time is what they retire. */
 void *vcpu_thread_deterministic(void *opaque)
 {
@@ -183,15 +226,9 @@ void *vcpu_thread_deterministic(void *opaque)
     for (;;) {
         bool all_halted = true;
         for (unsigned i = 0; i < m->nvcpus; i++) {
-            struct vcpu *v = m->vcpus[i];
-            uint64_t next = clock_run_timers(&m->clock), now = clock_ns(&m->clock);
-            v->budget = MIN(next > now ? next - now : 1, (uint64_t)DET_SLICE);
-            if (!vcpu_enter(v))
+            enum stop_reason why;
+            if (!run_slice(m->vcpus[i], &why))
                 return NULL;
-            enum stop_reason why = m->engine.type->vcpu_run(v);
-            vcpu_leave(v);
-            vcpu_stopped(v, why);
-            trace_slice(v, why);
             all_halted = all_halted && why == STOP_HALT;
         }
         if (!all_halted)
@@ -199,7 +236,7 @@ void *vcpu_thread_deterministic(void *opaque)
         uint64_t next = clock_next_deadline(&m->clock);
         if (next != UINT64_MAX)
             m->clock.det_ns = MAX(next, m->clock.det_ns);
-        else
-            halt_wait(m->vcpus[0]);
+        else if (!wait_input(m))
+            return NULL;
     }
 }

@@ -8,6 +8,7 @@
 #include "board/board.h"
 #include "config/device_config.h"
 #include "core/machine.h"
+#include "core/tape_back.h"
 #include "dev/virtio/virtio.h"
 #include "dev/virtio/virtio_blk.h"
 #include "registry/registry.h"
@@ -52,11 +53,12 @@ static int open_one(struct disks *d, const char *text, struct board *board, stru
     rc = open_image(d, &c, err);
     if (!rc) {
         unsigned n = d->n++;
+        d->front[n] = m->tape ? tape_blk(m->tape, d->blk[n]) : d->blk[n];
         d->name[n] = xasprintf("disk%u", n);
         rc = dev_create(&virtio_blk_type, d->name[n], m, &dev, err);
         if (!rc) {
             virtio_blk_configure(
-                dev, &(struct virtio_blk_config){.blk = d->blk[n],
+                dev, &(struct virtio_blk_config){.blk = d->front[n],
                                                  .serial = c.serial,
                                                  .queues = (unsigned)(c.queues ? c.queues
                                                                                : m->nvcpus)});
@@ -86,6 +88,8 @@ int disks_open(struct disks *d, const struct opt_list *list, struct board *board
 void disks_close(struct disks *d)
 {
     for (unsigned i = 0; i < DISKS_MAX; i++) {
+        if (d->front[i] != d->blk[i])
+            blk_destroy(d->front[i]);
         blk_destroy(d->blk[i]);
         free(d->name[i]);
     }

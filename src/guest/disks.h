@@ -14,7 +14,8 @@ struct machine;
 #define DISKS_MAX 16
 
 struct disks {
-    struct blk *blk[DISKS_MAX];
+    struct blk *blk[DISKS_MAX];   /* the images */
+    struct blk *front[DISKS_MAX]; /* what the devices use: the same, or a tape before it */
     char *name[DISKS_MAX];
     unsigned n;
 };

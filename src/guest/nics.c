@@ -7,6 +7,7 @@
 #include "board/board.h"
 #include "config/device_config.h"
 #include "core/machine.h"
+#include "core/tape_back.h"
 #include "dev/virtio/virtio.h"
 #include "dev/virtio/virtio_net.h"
 #include "net/net_open.h"
@@ -109,15 +110,18 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
     make_mac(nc->uuid, n->n, vc.mac);
     if (c.mac)
         rc = parse_mac(c.mac, vc.mac, err);
-    if (!rc)
+    if (!rc && !tape_is_replay(board->machine->tape)) /* then nobody is there */
         rc = open_net(&n->net[n->n], &c, forwards, loop, err);
     bool split = !rc && c.rings && !strcmp(c.rings, "split");
     nic_config_free(&c);
     if (rc)
         return rc;
     unsigned i = n->n++;
-    vc.net = n->net[i];
     n->name[i] = xasprintf("nic%u", i);
+    n->front[i] = n->net[i];
+    if (board->machine->tape)
+        n->front[i] = tape_net(board->machine->tape, n->name[i], n->net[i]);
+    vc.net = n->front[i];
     rc = dev_create(&virtio_net_type, n->name[i], board->machine, &dev, err);
     if (rc)
         return rc;
@@ -158,6 +162,8 @@ int nics_open(struct nics *n, const struct nics_config *c, struct board *board, 
 void nics_close(struct nics *n)
 {
     for (unsigned i = 0; i < NICS_MAX; i++) {
+        if (n->front[i] != n->net[i])
+            net_destroy(n->front[i]);
         net_destroy(n->net[i]);
         free(n->name[i]);
     }

@@ -14,7 +14,8 @@ struct net;
 #define NICS_MAX 8
 
 struct nics {
-    struct net *net[NICS_MAX];
+    struct net *net[NICS_MAX];   /* the networks */
+    struct net *front[NICS_MAX]; /* what the devices use: the same, or a tape before it */
     char *name[NICS_MAX];
     unsigned n;
 };

@@ -13,11 +13,13 @@
 #include "board/board.h"
 #include "chr/chr_open.h"
 #include "config/guest_config.h"
+#include "core/tape_back.h"
 #include "core/way.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
 #include "guest/gdbstub.h"
 #include "guest/host.h"
+#include "guest/record.h"
 #include "registry/registry.h"
 
 /* ------------------------------------------------------------------------------------- events */
@@ -157,6 +159,8 @@ static int open_serials(struct vm *vm, struct error *err)
         vm->terminal = vm->terminal || chr_is_terminal(vm->serial[i]);
         if (strcmp(items[i], "stdio") && strcmp(items[i], "null"))
             log_notice("serial port %zu: %s", i + 1, chr_where(vm->serial[i]));
+        if (vm->machine.tape)
+            vm->serial[i] = tape_chr(vm->machine.tape, i ? "serial1" : "serial0", vm->serial[i]);
     }
     return 0;
 }
@@ -308,8 +312,10 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     struct machine *m = &vm->machine;
     int rc;
 
-    machine_init(m, registry_arches[0], &vm->loop, vm->config->deterministic);
+    machine_init(m, registry_arches[0], &vm->loop, guest_config_deterministic(vm->config));
     vm->machine_ready = true;
+    if (m->tape && (rc = tape_open(m->tape, vm->config->record, vm->config->replay, err)))
+        return rc;
     m->seed = vm->config->seed;
     m->on_event = vm_on_event;
     m->on_event_opaque = vm;
@@ -339,6 +345,8 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     rc = board->load(vm->board, &vm->loader, err);
     if (!rc)
         rc = machine_set_engine(m, engine, err);
+    if (!rc)
+        rc = record_start(vm, err);
     if (!rc && vm->config->perf_map)
         rc = open_perf_map(vm, err);
     if (!rc && vm->config->gdb)
@@ -448,6 +456,8 @@ enum vm_end vm_run(struct vm *vm, struct error *err)
     else if (vm->end == VM_FAILED)
         *err = vm->machine.error;
     machine_quit(&vm->machine);
+    if (tape_end(vm->machine.tape, err))
+        vm->end = VM_FAILED;
     vm->guest.state = vm->end == VM_FAILED ? GUEST_FAILED : GUEST_STOPPED;
     return vm->end;
 }
