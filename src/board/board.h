@@ -17,6 +17,7 @@
 struct board;
 struct chr;
 struct dev;
+struct firmware;
 struct loader;
 struct machine;
 
@@ -28,6 +29,8 @@ struct board_config {
     uint8_t uuid[16];
     const char *cpu_model;             /* its name, for tables */
     struct chr *serial[BOARD_SERIALS]; /* borrowed; NULL: nothing connected */
+    struct chr *debug;                 /* the firmware's own messages; NULL: nowhere */
+    const struct firmware *firmware;   /* borrowed; NULL: a kernel is loaded */
 };
 
 struct board_type {
@@ -36,6 +39,7 @@ struct board_type {
     const char *console; /* kernel's name of the first serial port: "ttyS0" */
     int (*create)(struct board **out, struct machine *m, const struct board_config *config,
                   struct error *err);
+    /* l is NULL where firmware starts the machine. */
     int (*load)(struct board *b, struct loader *l, struct error *err);
     /* Put a PCI function into the next free slot; before load. NULL: no PCI bus. */
     int (*add_pci)(struct board *b, struct dev *dev, struct error *err);

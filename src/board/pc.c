@@ -6,11 +6,12 @@
  *     ISA 8  RTC                         ISA 9  ACPI         ISA 12    mouse
  *     PIRQA..H: I/O APIC inputs 16..23, or the ISA interrupts 10 and 11
  *
- * Every ISA interrupt goes to the 8259 pair and to the I/O APIC (irq_fanout). There is no
- * firmware: pc_load() leaves the chips as firmware would and puts ACPI and SMBIOS tables into ROM.
+ * Every ISA interrupt goes to the 8259 pair and to the I/O APIC (irq_fanout). With firmware the
+ * machine starts at its reset vector and the tables are files for it (pc_firmware). Without,
+ * pc_load() leaves the chips as firmware would and puts ACPI and SMBIOS tables into ROM.
  *
- * Not modelled: SMM and SMRAM, video, floppy, parallel port, PAM registers (the ROM area is
- * always ROM).
+ * Not modelled: SMM and SMRAM, video, floppy, parallel port; PAM registers where no firmware is (the
+ * ROM area is always ROM then).
  */
 #include "board/pc.h"
 
@@ -19,6 +20,7 @@
 #include "board/acpi.h"
 #include "board/bios16.h"
 #include "board/loader.h"
+#include "board/pc_firmware.h"
 #include "board/smbios.h"
 #include "core/machine.h"
 #include "dev/acpi_pm_ich9.h"
@@ -61,6 +63,7 @@ static const uint8_t pirq_irq[PCI_PIRQS] = {10, 10, 11, 11, 10, 10, 11, 11};
 struct pc {
     struct board board;
     struct board_config config;
+    struct pc_firmware firmware;
     struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg;
     struct dev *serial[BOARD_SERIALS];
     struct dev *host, *lpc;
@@ -79,7 +82,9 @@ static int add_memory(struct pc *pc, struct error *err)
     const struct memmap *map = &pc->board.map;
     int rc = mem_add(mem, "ram.low", SLOT_RAM, 0, PC_LOW_RAM_END, NULL, err);
 
-    if (!rc)
+    if (!rc && pc->config.firmware)
+        rc = pc_firmware_memory(&pc->firmware, pc->board.machine, pc->config.firmware, err);
+    else if (!rc)
         rc = mem_add(mem, "rom", SLOT_ROM, PC_ROM_BASE, PC_ROM_END - PC_ROM_BASE, NULL, err);
     if (!rc)
         rc = mem_add(mem, "ram.main", SLOT_RAM, PC_ROM_END, map->low_top - PC_ROM_END, NULL, err);
@@ -89,12 +94,14 @@ static int add_memory(struct pc *pc, struct error *err)
     return rc;
 }
 
-/* The PC layout, with the page of low RAM that ACPI keeps. */
+/* The PC layout; without firmware, which makes its own, with the page of low RAM that ACPI keeps. */
 static void make_map(struct pc *pc)
 {
     struct memmap *map = &pc->board.map;
 
     memmap_pc(map, pc->config.memory);
+    if (pc->config.firmware)
+        return;
     map->range[0].size = EBDA;
     for (unsigned i = map->n++; i > 1; i--)
         map->range[i] = map->range[i - 1];
@@ -196,7 +203,7 @@ static int add_power(struct pc *pc, struct error *err)
     if (dev_create(&acpi_pm_ich9_type, "acpi", m, &pc->pm, err) ||
         dev_create(&reset_control_type, "reset", m, &pc->reset, err))
         return -err->code;
-    acpi_pm_ich9_configure(pc->pm, true);
+    acpi_pm_ich9_configure(pc->pm, true, pc->config.firmware != NULL);
     dev_map(pc->pm, ACPI_PM_ICH9_WIN_APM, &m->ports, APM_PORT);
     dev_wire(pc->pm, ACPI_PM_ICH9_LINE_SCI, pc->isa_line[SCI_IRQ]);
     dev_map(pc->reset, RESET_CONTROL_WIN_CF9, &m->ports, 0xcf9);
@@ -220,7 +227,10 @@ static int add_pci(struct pc *pc, struct error *err)
     if (dev_create(&q35_host_type, "pci", m, &pc->host, err) ||
         dev_create(&ich9_lpc_type, "lpc", m, &pc->lpc, err))
         return -err->code;
-    q35_host_configure(pc->host, PC_ECAM_BASE | 1);
+    q35_host_configure(pc->host, &(struct q35_host_config){
+                                     .pciexbar = PC_ECAM_BASE | 1,
+                                     .pam = pc->config.firmware ? pc_firmware_pam : NULL,
+                                     .pam_opaque = &pc->firmware});
     dev_map(pc->host, Q35_HOST_WIN_CONFIG, &m->ports, 0xcf8);
     struct pci_bus *bus = q35_host_bus(pc->host);
     ich9_lpc_configure(pc->lpc, &lpc);
@@ -266,6 +276,7 @@ static int add_ports(struct pc *pc, struct error *err)
     dev_map(dma, DMA_I8237_WIN_HIGH, &m->ports, 0xc0);
     dev_map(dma, DMA_I8237_WIN_PAGES, &m->ports, 0x81);
     dev_map(post, POST_PORT_WIN_PORT, &m->ports, 0x80);
+    debugcon_configure(debug, pc->config.debug);
     dev_map(debug, DEBUGCON_WIN_PORT, &m->ports, 0x402);
     dev_map(panic, PVPANIC_WIN_PORT, &m->ports, PVPANIC_PORT);
     return 0;
@@ -300,7 +311,7 @@ static int add_fw_cfg(struct pc *pc, struct error *err)
         fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_NB_CPUS, cpus, sizeof(cpus), err) ||
         fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_MAX_CPUS, cpus, sizeof(cpus), err))
         return -err->code;
-    return put_fw_e820(pc, err);
+    return pc->config.firmware ? 0 : put_fw_e820(pc, err);
 }
 
 static int add_serials(struct pc *pc, struct error *err)
@@ -324,13 +335,12 @@ static int add_serials(struct pc *pc, struct error *err)
 
 /* ------------------------------------------------------------------------------------ tables */
 
-static int put_acpi(struct pc *pc, struct error *err)
+static struct acpi_config acpi_of(const struct pc *pc)
 {
-    struct machine *m = pc->board.machine;
     const struct memmap *map = &pc->board.map;
     uint64_t pci64 = ALIGN_UP(PC_HIGH_RAM_BASE + (map->ram - map->low_top), PCI64_SIZE);
     struct acpi_config c = {
-        .cpus = m->nvcpus,
+        .cpus = pc->board.machine->nvcpus,
         .pm_base = PM_BASE,
         .smi_cmd = APM_PORT,
         .acpi_enable = ACPI_PM_ICH9_ENABLE,
@@ -352,12 +362,20 @@ static int put_acpi(struct pc *pc, struct error *err)
         .ecam = PC_ECAM_BASE,
         .pirq_of = pci_pirq_of,
     };
+
+    memcpy(c.pirq_irq, pirq_irq, sizeof(c.pirq_irq));
+    return c;
+}
+
+static int put_acpi(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    const struct acpi_config c = acpi_of(pc);
     const struct acpi_place place = {.tables = ACPI_TABLES, .facs = ACPI_FACS};
     auto_free uint8_t *buf = xcalloc(1, ACPI_ROOM);
     uint8_t facs[ACPI_FACS_SIZE];
     size_t used;
 
-    memcpy(c.pirq_irq, pirq_irq, sizeof(c.pirq_irq));
     int rc = acpi_build(&c, &place, buf, ACPI_ROOM, &used, facs, err);
     if (rc)
         return rc;
@@ -366,20 +384,27 @@ static int put_acpi(struct pc *pc, struct error *err)
     return 0;
 }
 
-static int put_smbios(struct pc *pc, struct error *err)
+static struct smbios_config smbios_of(const struct pc *pc)
 {
-    struct machine *m = pc->board.machine;
     struct smbios_config c = {
         .ram = pc->board.map.ram,
         .low_top = pc->board.map.low_top,
-        .cpus = m->nvcpus,
+        .cpus = pc->board.machine->nvcpus,
         .version = pc->board.type->name,
         .cpu = pc->config.cpu_model,
     };
+
+    memcpy(c.uuid, pc->config.uuid, sizeof(c.uuid));
+    return c;
+}
+
+static int put_smbios(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    const struct smbios_config c = smbios_of(pc);
     auto_free uint8_t *buf = xcalloc(1, SMBIOS_ROOM);
     size_t used;
 
-    memcpy(c.uuid, pc->config.uuid, sizeof(c.uuid));
     int rc = smbios_build(&c, SMBIOS_TABLES, buf, SMBIOS_ROOM, &used, err);
     if (!rc)
         mem_load(&m->mem, SMBIOS_TABLES, buf, used);
@@ -413,10 +438,26 @@ static void set_virtual_wire(struct x86_cpu *c)
     lapic_mmio_write(c->lapic, PC_LAPIC_BASE + 0x360, 4, 0x400); /* LINT1: NMI */
 }
 
+/* Every processor stays as it comes out of its reset. The disk comes first, then the CD. */
+static int load_firmware(struct pc *pc, struct error *err)
+{
+    const struct acpi_config acpi = acpi_of(pc);
+    const struct smbios_config smbios = smbios_of(pc);
+
+    rtc_mc146818_set_cmos(pc->rtc, 0x3d, 0x32); /* two nibbles: 1 floppy, 2 disk, 3 CD */
+    rtc_mc146818_set_cmos(pc->rtc, 0x38, 0x10);
+    rtc_mc146818_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->board.machine->nvcpus - 1));
+    pc_firmware_load(&pc->firmware);
+    return pc_firmware_files(&pc->firmware, pc->fw_cfg, &acpi, &smbios, err);
+}
+
 static int pc_load(struct board *b, struct loader *l, struct error *err)
 {
     struct pc *pc = container_of(b, struct pc, board);
     struct machine *m = b->machine;
+
+    if (pc->config.firmware)
+        return load_firmware(pc, err);
     int rc = put_acpi(pc, err);
 
     bios16_install(&m->mem, &b->map);
@@ -496,7 +537,7 @@ static void pc_power_button(struct board *b)
 
 const struct board_type board_pc_1 = {
     .name = "pc-1",
-    .help = "PC with Q35 and ICH9 identities, ACPI, no firmware",
+    .help = "PC with Q35 and ICH9 identities, ACPI",
     .console = "ttyS0",
     .create = pc_create,
     .load = pc_load,

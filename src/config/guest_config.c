@@ -14,6 +14,11 @@ const struct opt guest_options[] = {
         .help = "initial RAM disk"),
     OPT(struct guest_config, append, .name = "append", .kind = OPT_STRING, .arg = "TEXT",
         .help = "kernel command line; without it the way's console is supplied"),
+    OPT(struct guest_config, firmware, .name = "firmware", .kind = OPT_ENUM, .arg = "WHAT",
+        .choices = "bios|uefi|none",
+        .help = "what starts the machine; without it none with a kernel, else bios"),
+    OPT(struct guest_config, firmware_log, .name = "firmware-log", .kind = OPT_STRING,
+        .arg = "WHERE", .help = "the firmware's own messages: file:PATH, socket:PATH, stdio"),
     OPT(struct guest_config, memory, .name = "memory", .letter = 'm', .kind = OPT_SIZE,
         .arg = "SIZE", .min = 2u << 20, .max = UINT64_C(1) << 39, .help = "memory (512M)"),
     OPT(struct guest_config, cpus, .name = "cpus", .letter = 'c', .kind = OPT_UINT, .arg = "N",
@@ -109,8 +114,19 @@ int guest_config_check(const struct guest_config *c, struct error *err)
     struct error uuid_err;
     uint8_t uuid[16];
 
-    if (!c->kernel)
-        return fail(err, EINVAL, "no kernel given; try: --kernel /boot/vmlinuz-...");
+    const char *firmware = guest_config_firmware(c);
+
+    if (!c->kernel && !c->disks.count)
+        return fail(err, EINVAL, "no kernel given; try: --kernel /boot/vmlinuz-..., or --disk with "
+                                 "a disk that boots by itself");
+    if (!c->kernel && !firmware)
+        return fail(err, EINVAL, "--firmware none needs a kernel; try: --kernel /boot/vmlinuz-...");
+    if (c->kernel && firmware)
+        return fail(err, EINVAL, "--firmware %s and --kernel: one of them starts the machine",
+                    firmware);
+    if (!c->kernel && (c->initrd || c->append || c->modules.count))
+        return fail(err, EINVAL, "%s goes with --kernel only",
+                    c->initrd ? "--initrd" : c->append ? "--append" : "--module");
     if (c->memory % (1u << 20))
         return fail(err, EINVAL, "--memory: no multiple of 1 MiB; try: --memory %" PRIu64 "M",
                     (c->memory >> 20) + 1);
@@ -125,6 +141,13 @@ int guest_config_check(const struct guest_config *c, struct error *err)
     if (guest_config_uuid(c, uuid, &uuid_err))
         return fail(err, EINVAL, "%s", uuid_err.text);
     return 0;
+}
+
+const char *guest_config_firmware(const struct guest_config *c)
+{
+    if (!c->firmware)
+        return c->kernel ? NULL : "bios";
+    return strcmp(c->firmware, "none") ? c->firmware : NULL;
 }
 
 static int parse_uuid(const char *text, uint8_t uuid[16])

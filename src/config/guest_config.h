@@ -15,6 +15,7 @@ struct guest_config {
     const char *mode; /* auto or a way */
     const char *board, *engine, *cpu_model;
     const char *kernel, *initrd, *append, *loader;
+    const char *firmware, *firmware_log; /* bios, uefi, none; NULL: by what there is to boot */
     struct opt_list modules;
     uint64_t memory, cpus;
     struct opt_list serial;
@@ -40,6 +41,9 @@ int guest_config_check(const struct guest_config *c, struct error *err);
 
 /* Asked for, or implied by a tape. */
 bool guest_config_deterministic(const struct guest_config *c);
+
+/* The firmware that starts the machine; NULL: none, the kernel is entered directly. */
+const char *guest_config_firmware(const struct guest_config *c);
 
 /* The UUID: as given, or made from the name, always the same for the same name. */
 int guest_config_uuid(const struct guest_config *c, uint8_t uuid[16], struct error *err);

@@ -46,6 +46,7 @@ enum {
     PM1_EN_ALL = TMR | GBL | PWRBTN | SLPBTN | RTC_ | 1 << 14,
 };
 enum { SCI_EN = 1, BM_RLD = 2, GBL_RLS = 4, SLP_EN = 1 << 13, PM1_CNT_STORED = 0x1c03 };
+enum { SMI_APMC_EN = 1 << 5 };
 
 struct acpi_regs {
     uint64_t gpe_sts, gpe_en;
@@ -60,7 +61,7 @@ struct acpi_pm {
     struct dev dev;
     struct acpi_regs regs;
     struct timer timer; /* next change of timer bit 23, while TMR_EN */
-    bool sci_en_at_reset;
+    bool sci_en_at_reset, smi_locked;
     bool sci; /* what the line was told last */
     uint64_t n_sci, n_unknown_apm, n_unknown_sleeps;
 };
@@ -295,9 +296,12 @@ void acpi_pm_ich9_gpe(struct dev *dev, unsigned n)
     pthread_mutex_unlock(&dev->lock);
 }
 
-void acpi_pm_ich9_configure(struct dev *dev, bool sci_en_at_reset)
+void acpi_pm_ich9_configure(struct dev *dev, bool sci_en_at_reset, bool smi_locked)
 {
-    container_of(dev, struct acpi_pm, dev)->sci_en_at_reset = sci_en_at_reset;
+    struct acpi_pm *pm = container_of(dev, struct acpi_pm, dev);
+
+    pm->sci_en_at_reset = sci_en_at_reset;
+    pm->smi_locked = smi_locked;
 }
 
 static void acpi_reset(struct dev *dev)
@@ -305,6 +309,7 @@ static void acpi_reset(struct dev *dev)
     struct acpi_pm *pm = container_of(dev, struct acpi_pm, dev);
 
     pm->regs = (struct acpi_regs){.pm1_cnt = pm->sci_en_at_reset ? SCI_EN : 0,
+                                  .smi_en = pm->smi_locked ? SMI_APMC_EN : 0,
                                   .tmr_half = pm_ticks(pm) >> 23};
     sci_update(pm);
     tmr_arm(pm);

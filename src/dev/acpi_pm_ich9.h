@@ -23,8 +23,9 @@ enum { ACPI_PM_ICH9_LINE_SCI };
 /* SLP_TYP values for the \_Sx objects. */
 enum { ACPI_PM_ICH9_S0 = 0, ACPI_PM_ICH9_S3 = 5, ACPI_PM_ICH9_S4 = 6, ACPI_PM_ICH9_S5 = 7 };
 
-/* sci_en_at_reset: direct boot has no firmware that could switch ACPI on. */
-void acpi_pm_ich9_configure(struct dev *dev, bool sci_en_at_reset);
+/* sci_en_at_reset: direct boot has no firmware that could switch ACPI on. smi_locked: firmware finds
+ * SMIs set up already, since there is no system management mode for it to set up. */
+void acpi_pm_ich9_configure(struct dev *dev, bool sci_en_at_reset, bool smi_locked);
 
 /* Any thread. */
 void acpi_pm_ich9_power_button(struct dev *dev);

@@ -43,7 +43,7 @@ static void vm_reboot(struct vm *vm)
 
     machine_stop(&vm->machine);
     machine_reset(&vm->machine);
-    if (vm->board->type->load(vm->board, &vm->loader, &err)) {
+    if (vm->board->type->load(vm->board, vm->loader_ready ? &vm->loader : NULL, &err)) {
         vm->machine.error = err;
         vm_end(vm, VM_FAILED);
         return;
@@ -253,6 +253,19 @@ static int choose_way(struct vm *vm, struct error *err)
     return 0;
 }
 
+/* Where the machine starts: by a kernel that is loaded, or by firmware. */
+static int open_firmware(struct vm *vm, struct error *err)
+{
+    const char *kind = guest_config_firmware(vm->config), *log = vm->config->firmware_log;
+    int rc = 0;
+
+    if (log && chr_open(log, &vm->loop, &vm->firmware_log, err))
+        return error_prefix(err, "--firmware-log");
+    if (kind)
+        rc = firmware_open(&vm->firmware, kind, getenv("QUAD_FIRMWARE_DIR"), err);
+    return rc;
+}
+
 static int open_loader(struct vm *vm, struct error *err)
 {
     const struct guest_config *c = vm->config;
@@ -324,8 +337,12 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         rc = open_serials(vm, err);
     if (!rc)
         rc = guest_config_uuid(vm->config, bc.uuid, err);
+    if (!rc)
+        rc = open_firmware(vm, err);
     if (rc)
         return rc;
+    bc.firmware = vm->firmware.kind ? &vm->firmware : NULL;
+    bc.debug = vm->firmware_log;
     bc.cpu_model = vm->model_name;
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
     rc = board->create(&vm->board, m, &bc, err);
@@ -337,12 +354,12 @@ static int make_machine(struct vm *vm, const struct board_type *board,
                        vm->board, &vm->loop, err);
     if (!rc)
         rc = add_extras(vm, err);
-    if (!rc)
+    if (!rc && !vm->firmware.kind)
         rc = open_loader(vm, err);
     if (rc)
         return rc;
     machine_reset(m);
-    rc = board->load(vm->board, &vm->loader, err);
+    rc = board->load(vm->board, vm->loader_ready ? &vm->loader : NULL, err);
     if (!rc)
         rc = machine_set_engine(m, engine, err);
     if (!rc)
@@ -359,10 +376,11 @@ static void vm_say(const struct vm *vm)
     const struct guest_config *c = vm->config;
 
     log_notice("%s: way %s (%s), engine %s (%s), processor %s (%s), %" PRIu64 " MiB, %" PRIu64
-               " vCPU%s, loader %s%s",
+               " vCPU%s, %s %s%s",
                vm->guest.name, vm->guest.way, vm->way_reason, vm->machine.engine.type->name,
                vm->engine_reason, vm->model_name, vm->model_reason, c->memory >> 20, c->cpus,
-               c->cpus > 1 ? "s" : "", vm->loader.type->name,
+               c->cpus > 1 ? "s" : "", vm->firmware.kind ? "firmware" : "loader",
+               vm->firmware.kind ? vm->firmware.path : vm->loader.type->name,
                vm->terminal ? "; ctrl-a x leaves" : "");
 }
 
@@ -517,6 +535,8 @@ void vm_destroy(struct vm *vm)
         vm->board->type->destroy(vm->board);
     if (vm->loader_ready)
         loader_close(&vm->loader);
+    firmware_close(&vm->firmware);
+    chr_destroy(vm->firmware_log);
     for (size_t i = 0; i < ARRAY_LEN(vm->serial); i++)
         chr_destroy(vm->serial[i]);
     if (vm->hint_fd >= 0)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/loop.h"
+#include "board/firmware.h"
 #include "board/loader.h"
 #include "core/guest.h"
 #include "core/machine.h"
@@ -43,6 +44,8 @@ struct vm {
     struct machine machine;
     struct board *board;
     struct loader loader;
+    struct firmware firmware;
+    struct chr *firmware_log;
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
     struct disks disks;

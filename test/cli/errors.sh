@@ -38,6 +38,10 @@ refused 2 'cpus' run --cpus many --kernel ../noise
 refused 2 'mode' run --mode fulll --kernel ../noise
 refused 2 'engine' run --mode full --engine warp --kernel ../noise
 refused 2 'kernel' run --mode full
+refused 2 'kernel' run --firmware none --disk ../noise,format=raw
+refused 2 'firmware bios and --kernel' run --firmware bios --kernel ../noise
+refused 2 'initrd goes with --kernel' run --disk ../noise,format=raw --initrd ../noise
+refused 2 'firmware' run --firmware openfirmware --disk ../noise,format=raw
 refused 1 'no-such-file' run --mode full --kernel no-such-file
 refused 12 'noise' run --mode full --kernel ../noise
 refused 12 'nothing' run --mode full --kernel ../nothing

@@ -8,9 +8,10 @@
  *   config 0x60 PCIEXBAR (64): base, bits 2..1 length (256, 128, 64 MiB), bit 0 enable
  *   config 0x90..0x96 PAM0..6: attributes of 0xc0000..0xfffff
  *
- * Not modelled: PAM's effect (the registers are stored; that memory is RAM all the time), SMRAM
- * (its registers read as zero: there is no system management mode), remapping and top-of-memory
- * registers, the DRAM controller's own windows, buses other than 0.
+ * What PAM does to that memory is the board's.
+ *
+ * Not modelled: SMRAM (its registers read as zero: there is no system management mode), remapping
+ * and top-of-memory registers, the DRAM controller's own windows, buses other than 0.
  */
 #include "dev/pci/q35_host.h"
 
@@ -19,7 +20,7 @@
 #include "core/machine.h"
 #include "dev/pci/pci.h"
 
-enum { PCIEXBAR = 0x60, PAM0 = 0x90 };
+enum { PCIEXBAR = 0x60, PAM0 = 0x90, PAM_REGIONS = 13 };
 enum { EXBAR_ENABLE = 1 };
 
 struct q35_regs {
@@ -32,7 +33,7 @@ struct q35_host {
     struct pci_dev pci;
     struct q35_regs regs;
     struct pci_bus bus;
-    uint64_t pciexbar; /* after reset */
+    struct q35_host_config config;
     uint64_t n_bad_accesses;
 };
 
@@ -130,15 +131,31 @@ static void ecam_update(struct q35_host *q)
     bus_add(q->bus.mmio, w, base);
 }
 
-static void q35_config_written(struct pci_dev *pci, unsigned off, unsigned size)
+/* PAM0 has the last region in its upper half, PAM1..6 two each. */
+static void pam_update(struct q35_host *q)
 {
-    if (off < PCIEXBAR + 8 && off + size > PCIEXBAR)
-        ecam_update(container_of(pci, struct q35_host, pci));
+    const uint8_t *pam = q->regs.pci.config + PAM0;
+
+    if (!q->config.pam)
+        return;
+    for (unsigned n = 0; n < PAM_REGIONS - 1; n++)
+        q->config.pam(q->config.pam_opaque, n, pam[1 + n / 2] >> 4 * (n & 1) & 3);
+    q->config.pam(q->config.pam_opaque, PAM_REGIONS - 1, pam[0] >> 4 & 3);
 }
 
-void q35_host_configure(struct dev *dev, uint64_t pciexbar)
+static void q35_config_written(struct pci_dev *pci, unsigned off, unsigned size)
 {
-    q35_of(dev)->pciexbar = pciexbar;
+    struct q35_host *q = container_of(pci, struct q35_host, pci);
+
+    if (off < PCIEXBAR + 8 && off + size > PCIEXBAR)
+        ecam_update(q);
+    if (off < PAM0 + 7 && off + size > PAM0)
+        pam_update(q);
+}
+
+void q35_host_configure(struct dev *dev, const struct q35_host_config *config)
+{
+    q35_of(dev)->config = *config;
 }
 
 static void q35_reset(struct dev *dev)
@@ -147,8 +164,9 @@ static void q35_reset(struct dev *dev)
 
     pci_reset(&q->pci);
     q->regs.address = 0;
-    st_le64(q->regs.pci.config + PCIEXBAR, q->pciexbar);
+    st_le64(q->regs.pci.config + PCIEXBAR, q->config.pciexbar);
     ecam_update(q);
+    pam_update(q);
 }
 
 static void q35_loaded(struct dev *dev)
@@ -158,6 +176,7 @@ static void q35_loaded(struct dev *dev)
     pci_loaded(&q->pci);
     q->regs.address &= 0x80fffffc;
     ecam_update(q);
+    pam_update(q);
 }
 
 static int q35_init(struct dev *dev, struct error *err)

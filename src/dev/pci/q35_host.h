@@ -16,8 +16,15 @@ extern const struct dev_type q35_host_type;
 
 enum { Q35_HOST_WIN_CONFIG, Q35_HOST_WIN_ECAM }; /* 8 bytes; ECAM is mapped by the device */
 
-/* pciexbar: value after reset, as firmware would leave it: base | 1 (256 MiB), or 0. */
-void q35_host_configure(struct dev *dev, uint64_t pciexbar);
+struct q35_host_config {
+    uint64_t pciexbar; /* value after reset, as firmware would leave it: base | 1 (256 MiB), or 0 */
+    /* PAM: region 0..11 from 0xc0000 by 16 KiB, 12 the 64 KiB from 0xf0000; bit 0: reads, bit 1:
+     * writes go to memory. Called with the device's lock held, also at reset; may be NULL. */
+    void (*pam)(void *opaque, unsigned region, unsigned attributes);
+    void *pam_opaque;
+};
+
+void q35_host_configure(struct dev *dev, const struct q35_host_config *config);
 
 struct pci_bus *q35_host_bus(struct dev *dev);
 

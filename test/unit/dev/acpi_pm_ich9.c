@@ -26,7 +26,7 @@ static int setup(void **state)
     (void)state;
     fake_init(&f);
     pm = fake_dev(&f, &acpi_pm_ich9_type, 0);
-    acpi_pm_ich9_configure(pm, true);
+    acpi_pm_ich9_configure(pm, true, false);
     dev_map(pm, ACPI_PM_ICH9_WIN_PM, &f.m.ports, PM);
     dev_map(pm, ACPI_PM_ICH9_WIN_APM, &f.m.ports, 0xb2);
     dev_reset(pm);

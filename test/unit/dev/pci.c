@@ -120,7 +120,7 @@ static int setup(void **state)
     (void)state;
     fake_init(&f);
     host = fake_dev(&f, &q35_host_type, 0);
-    q35_host_configure(host, ECAM | 1);
+    q35_host_configure(host, &(struct q35_host_config){.pciexbar = ECAM | 1});
     dev_map(host, Q35_HOST_WIN_CONFIG, &f.m.ports, 0xcf8);
     bus = q35_host_bus(host);
     for (unsigned i = 0; i < PCI_PIRQS; i++)

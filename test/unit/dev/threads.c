@@ -88,7 +88,7 @@ static void make_pci(void)
     host = make(&q35_host_type);
     lpc = make(&ich9_lpc_type);
     esb = make(&i6300esb_type);
-    q35_host_configure(host, 0xb0000001);
+    q35_host_configure(host, &(struct q35_host_config){.pciexbar = 0xb0000001});
     ich9_lpc_configure(lpc, &config);
     dev_map(host, Q35_HOST_WIN_CONFIG, &m.ports, 0xcf8);
     assert_int_equal(pci_add(q35_host_bus(host), lpc, PCI_DEVFN(31, 0), NULL), 0);
