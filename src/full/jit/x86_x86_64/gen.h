@@ -103,6 +103,8 @@ static inline void fl_set(struct gen *g) { g->fl = FL_IN_HOST; }
  * block). Saves flags first. gen_lin alone: ADDR = linear address. */
 bool gen_ea(struct gen *g, unsigned to, bool segment);
 void gen_check(struct gen *g, unsigned size, bool write, bool last);
+/* Both, for an ordinary memory operand. False: nothing was written. */
+bool gen_operand(struct gen *g, unsigned size, bool write);
 /* After a store through ENTRY. */
 void gen_note(struct gen *g, uint32_t off_next);
 /* Another jump of condition cc to this instruction's slow path. */
@@ -118,6 +120,10 @@ void gen_exit_to_addr(struct gen *g); /* ADDR = target, already in RIP */
 
 /* False: not generated; the helper is called instead. */
 bool gen_integer(struct gen *g);
+bool gen_muldiv(struct gen *g);
+bool gen_bits(struct gen *g);
+bool gen_flags(struct gen *g);
+bool gen_high8(struct gen *g); /* before the others: all that have AH, CH, DH, BH */
 bool gen_flow(struct gen *g);
 bool gen_simd(struct gen *g);
 

@@ -75,17 +75,18 @@ void enc_put(struct gen *g, const struct enc *e, unsigned reg, unsigned vvvv, st
 
 bool enc_host_has(enum x86_feature f)
 {
-    static uint32_t l1c, l7b;
+    static uint32_t l1c, l7b, e1c;
     uint32_t a, b, c = 0, d;
 
     if (!l1c) {
+        __cpuid(0x80000001, a, b, e1c, d);
         __cpuid(1, a, b, c, d);
         __cpuid_count(7, 0, a, l7b, a, d);
         l1c = c;
     }
     bool avx = __builtin_cpu_supports("avx"); /* also the operating system's part */
     switch (f) {
-    case FT_SSE: case FT_SSE2: return true;
+    case FT_BASE: case FT_SSE: case FT_SSE2: return true;
     case FT_SSE3: return l1c & 1;
     case FT_SSSE3: return l1c >> 9 & 1;
     case FT_SSE41: return l1c >> 19 & 1;
@@ -98,7 +99,9 @@ bool enc_host_has(enum x86_feature f)
     case FT_F16C: return avx && l1c >> 29 & 1;
     case FT_SHA: return l7b >> 29 & 1;
     case FT_MOVBE: return l1c >> 22 & 1;
+    case FT_CX16: return l1c >> 13 & 1;
     case FT_POPCNT: return l1c >> 23 & 1;
+    case FT_LZCNT: return e1c >> 5 & 1;
     case FT_BMI1: return l7b >> 3 & 1;
     case FT_BMI2: return l7b >> 8 & 1;
     case FT_ADX: return l7b >> 19 & 1;

@@ -4,7 +4,7 @@
  * goes through the TLB check first.
  */
 #include "base/bits.h"
-#include "full/jit/x86_x86_64/gen.h"
+#include "full/jit/x86_x86_64/gen_enc.h"
 
 static bool has_high8(const struct x86_insn *in)
 {
@@ -23,8 +23,7 @@ static void lock_prefix(struct gen *g)
         as_8(&g->as, 0xf0);
 }
 
-/* Memory operand into ADDR. */
-static bool mem_operand(struct gen *g, unsigned size, bool write)
+bool gen_operand(struct gen *g, unsigned size, bool write)
 {
     fl_save(g);
     if (!gen_ea(g, ADDR, true))
@@ -46,7 +45,7 @@ static bool alu(struct gen *g, unsigned n, bool carry)
     if (has_high8(in) || (in->src == X86_IMM && !imm_fits(in)))
         return false;
     if (in->form == FORM_RM) {
-        if (!mem_operand(g, in->size, false))
+        if (!gen_operand(g, in->size, false))
             return false;
         if (carry)
             fl_need(g);
@@ -59,7 +58,7 @@ static bool alu(struct gen *g, unsigned n, bool carry)
     }
     struct rm rm = R(0);
     if (in->form == FORM_MR) {
-        if (!mem_operand(g, in->size, store))
+        if (!gen_operand(g, in->size, store))
             return false;
         rm = MEM(ADDR, 0);
     }
@@ -109,7 +108,7 @@ static bool mov(struct gen *g)
     if (has_high8(in))
         return false;
     if (in->form == FORM_RM) {
-        if (!mem_operand(g, in->size, false))
+        if (!gen_operand(g, in->size, false))
             return false;
         int h = host_of(in->dst);
         unsigned d = h >= 0 ? (unsigned)h : in->size < 4 ? reg_in(g, in->dst, S0) : S0;
@@ -118,7 +117,7 @@ static bool mov(struct gen *g)
         return true;
     }
     if (in->form == FORM_MR) {
-        if ((in->src == X86_IMM && !imm_fits(in)) || !mem_operand(g, in->size, true))
+        if ((in->src == X86_IMM && !imm_fits(in)) || !gen_operand(g, in->size, true))
             return false;
         if (in->src == X86_IMM) {
             as_op(a, 0, in->size, in->size == 1 ? 0xc6 : 0xc7, 0, MEM(ADDR, 0), in->size == 1);
@@ -160,7 +159,7 @@ static bool extend(struct gen *g, unsigned op, unsigned from)
     struct rm rm;
 
     if (in->form == FORM_RM) {
-        if (!mem_operand(g, from, false))
+        if (!gen_operand(g, from, false))
             return false;
         rm = MEM(ADDR, 0);
     } else {
@@ -188,15 +187,15 @@ static bool extend(struct gen *g, unsigned op, unsigned from)
 static bool lea(struct gen *g)
 {
     const struct x86_insn *in = g->in;
+    int h = host_of(in->dst);
 
-    if (in->size < 4)
-        return false;
     if (!gen_ea(g, ADDR, false))
         return false;
-    int h = host_of(in->dst);
-    if (h >= 0)
-        as_mov(&g->as, in->size, (unsigned)h, ADDR);
-    else {
+    if (h >= 0 || in->size == 2) {
+        unsigned d = reg_in(g, in->dst, S0);
+        as_mov(&g->as, in->size, d, ADDR);
+        reg_out(g, in->dst, d);
+    } else {
         if (in->size == 4)
             as_mov(&g->as, 4, ADDR, ADDR);
         reg_out(g, in->dst, ADDR);
@@ -215,7 +214,7 @@ static bool unary(struct gen *g, unsigned op, unsigned n, bool keeps, bool sets)
     if (has_high8(in))
         return false;
     if (in->form == FORM_MR) {
-        if (!mem_operand(g, in->size, true))
+        if (!gen_operand(g, in->size, true))
             return false;
         if (keeps)
             fl_need(g);
@@ -246,7 +245,7 @@ static bool shift(struct gen *g, unsigned n)
     if (in->size == 1 && (in->dst & X86_HIGH8))
         return false;
     if (in->form == FORM_MR) {
-        if (!mem_operand(g, in->size, true))
+        if (!gen_operand(g, in->size, true))
             return false;
         rm = MEM(ADDR, 0);
     } else {
@@ -272,71 +271,67 @@ static bool shift(struct gen *g, unsigned n)
     return true;
 }
 
-/* dst = op(source); prefix F3 for the counts. */
-static bool from_source(struct gen *g, unsigned prefix, unsigned op, bool reads_dst)
+/* SHLD, SHRD: op by an immediate, op + 1 by CL. A count of 0 keeps all flags; of 16 bits more than 16
+ * is undefined, and the functions' business. */
+static bool double_shift(struct gen *g, unsigned op)
 {
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
+    bool imm = in->src2 == X86_IMM;
     struct rm rm;
 
-    if (in->size < 4)
+    if (in->size == 2 && (!imm || (in->imm & 31) > 16))
         return false;
-    if (in->form == FORM_RM) {
-        if (!mem_operand(g, in->size, false))
+    if (in->form == FORM_MR) {
+        if (!gen_operand(g, in->size, true))
             return false;
         rm = MEM(ADDR, 0);
     } else {
-        rm = R(reg_in(g, in->src, ADDR));
+        rm = R(reg_in(g, in->dst, ADDR));
     }
     fl_need(g);
-    int h = host_of(in->dst);
-    unsigned d = h >= 0 ? (unsigned)h : reads_dst ? reg_in(g, in->dst, S0) : S0;
-    as_op(a, prefix, in->size, op, d, rm, false);
-    reg_out(g, in->dst, d);
+    as_op(a, 0, in->size, imm ? op : op + 1, reg_in(g, in->reg, S0), rm, false);
+    if (imm)
+        as_8(a, in->imm & 0xff);
     fl_set(g);
+    if (in->form == FORM_MR)
+        gen_note(g, g->off_next);
+    else
+        reg_out(g, in->dst, rm.base);
     return true;
 }
 
-static bool imul3(struct gen *g)
+/* Memory with the bit number in a register: the word that holds the bit may be anywhere. */
+static bool bit_test_far(struct gen *g, unsigned n)
 {
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
-    struct rm rm;
+    unsigned scale = in->size == 8 ? 3 : 2, op = 0x0f83 | n << 3;
 
-    if (in->size < 4)
+    if (in->asize != 8 || in->flags & IN_LOCK || (n != 4 && host_of(in->src) < 0))
         return false;
-    if (in->form == FORM_RM) {
-        if (!mem_operand(g, in->size, false))
-            return false;
-        rm = MEM(ADDR, 0);
-    } else {
-        rm = R(reg_in(g, in->src, ADDR));
-    }
-    int h = host_of(in->dst);
-    unsigned d = h >= 0 ? (unsigned)h : S0;
-    as_op(a, 0, in->size, 0x69, d, rm, false);
-    as_32(a, (uint32_t)in->imm);
-    reg_out(g, in->dst, d);
-    fl_set(g);
-    return true;
-}
-
-/* MUL, IMUL of RAX by a source: /4, /5. */
-static bool mul_wide(struct gen *g, unsigned n)
-{
-    const struct x86_insn *in = g->in;
-    struct as *a = &g->as;
-
-    if (in->size < 4)
+    fl_save(g);
+    if (!gen_ea(g, ADDR, true))
         return false;
-    if (in->form == FORM_RM) {
-        if (!mem_operand(g, in->size, false))
-            return false;
-        as_op(a, 0, in->size, 0xf7, n, MEM(ADDR, 0), false);
-    } else {
-        as_op(a, 0, in->size, 0xf7, n, R(reg_in(g, in->src, ADDR)), false);
+    unsigned s = reg_in(g, in->src, S0);
+    as_op(a, 0, 8, in->size == 8 ? 0x8b : 0x63, S0, R(s), false); /* mov, movsxd */
+    as_op(a, 0, 8, 0xc1, 7, R(S0), false);                        /* sar */
+    as_8(a, scale + 3);
+    as_lea(a, ADDR, ADDR, (int)S0, scale, 0);
+    fl_lost(g);
+    gen_check(g, in->size, n != 4, false);
+    fl_need(g);
+    if (n == 4) {
+        as_load(a, in->size, ADDR, MEM(ADDR, 0));
+        as_op(a, 0, in->size, op, reg_in(g, in->src, S0), R(ADDR), false);
+        fl_set(g);
+        return true;
     }
+    as_load(a, in->size, S0, MEM(ADDR, 0));
+    as_op(a, 0, in->size, op, (unsigned)host_of(in->src), R(S0), false);
+    as_store(a, in->size, MEM(ADDR, 0), S0);
     fl_set(g);
+    gen_note(g, g->off_next);
     return true;
 }
 
@@ -345,11 +340,13 @@ static bool bit_test(struct gen *g, unsigned n)
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
 
-    if (in->size < 4 || (in->form != FORM_RR && in->src != X86_IMM))
+    if (in->size < 4)
         return false;
+    if (in->form != FORM_RR && in->src != X86_IMM)
+        return bit_test_far(g, n);
     if (in->form == FORM_MR) {
         /* An immediate bit number stays within the operand. */
-        if (!mem_operand(g, in->size, n != 4))
+        if (!gen_operand(g, in->size, n != 4))
             return false;
         fl_need(g);
         lock_prefix(g);
@@ -391,7 +388,7 @@ static bool setcc(struct gen *g)
         reg_out(g, in->dst, d);
         return true;
     }
-    if (!mem_operand(g, 1, true))
+    if (!gen_operand(g, 1, true))
         return false;
     fl_need(g);
     as_op(a, 0, 1, op, 0, MEM(ADDR, 0), false);
@@ -405,10 +402,8 @@ static bool cmov(struct gen *g)
     struct as *a = &g->as;
     struct rm rm;
 
-    if (in->size < 4)
-        return false;
     if (in->form == FORM_RM) {
-        if (!mem_operand(g, in->size, false))
+        if (!gen_operand(g, in->size, false))
             return false;
         fl_need(g);
         rm = MEM(ADDR, 0);
@@ -427,10 +422,10 @@ static bool xchg(struct gen *g)
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
 
-    if (has_high8(in) || (in->form == FORM_RR && in->size < 4))
+    if (has_high8(in))
         return false;
     if (in->form == FORM_MR) {
-        if (!mem_operand(g, in->size, true))
+        if (!gen_operand(g, in->size, true))
             return false;
         unsigned s = reg_in(g, in->src, S0);
         as_alu(a, in->size, 0x86, s, MEM(ADDR, 0));
@@ -450,7 +445,17 @@ static bool xadd(struct gen *g)
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
 
-    if (in->form != FORM_MR || has_high8(in) || !mem_operand(g, in->size, true))
+    if (has_high8(in))
+        return false;
+    if (in->form == FORM_RR) {
+        unsigned d = reg_in(g, in->dst, ADDR), r = reg_in(g, in->src, S0);
+        as_alu(a, in->size, 0x0fc0, r, R(d));
+        reg_out(g, in->src, r);
+        reg_out(g, in->dst, d);
+        fl_set(g);
+        return true;
+    }
+    if (!gen_operand(g, in->size, true))
         return false;
     unsigned s = reg_in(g, in->src, S0);
     lock_prefix(g);
@@ -468,13 +473,58 @@ static bool cmpxchg(struct gen *g)
 
     /* 32 bits: a success must not clear the upper half of RAX, a failure must; the host agrees
      * with itself, so guest RAX = host RAX is right. */
-    if (in->form != FORM_MR || has_high8(in) || !mem_operand(g, in->size, true))
+    if (has_high8(in))
+        return false;
+    if (in->form == FORM_RR) {
+        unsigned d = reg_in(g, in->dst, ADDR);
+        as_alu(a, in->size, 0x0fb0, reg_in(g, in->src, S0), R(d));
+        reg_out(g, in->dst, d);
+        fl_set(g);
+        return true;
+    }
+    if (!gen_operand(g, in->size, true))
         return false;
     unsigned s = reg_in(g, in->src, S0);
     lock_prefix(g);
     as_alu(a, in->size, 0x0fb0, s, MEM(ADDR, 0));
     fl_set(g);
     gen_note(g, g->off_next);
+    return true;
+}
+
+/* CMPXCHG8B, CMPXCHG16B: all their registers are namesakes; ZF alone changes. size: of a half. */
+static bool cmpxchg_wide(struct gen *g, unsigned size)
+{
+    struct as *a = &g->as;
+
+    if (size == 8 && !enc_host_has(FT_CX16))
+        return false;
+    if (!gen_operand(g, 2 * size, true))
+        return false;
+    if (size == 8) {
+        as_op(a, 0, 1, 0xf6, 0, R(ADDR), true); /* test addr, 15: #GP */
+        as_8(a, 15);
+        gen_slow_if(g, 5, false);
+    }
+    fl_need(g);
+    lock_prefix(g);
+    as_op(a, 0, size, 0x0fc7, 1, MEM(ADDR, 0), false);
+    fl_set(g);
+    gen_note(g, g->off_next);
+    return true;
+}
+
+static bool mov_from_seg(struct gen *g)
+{
+    const struct x86_insn *in = g->in;
+    struct as *a = &g->as;
+
+    if (in->reg > SEG_GS || in->form != FORM_RR)
+        return false;
+    as_op(a, 0, 4, 0x0fb7, ADDR, GS(OFF(s.seg) + (int32_t)(sizeof(struct x86_seg) * in->reg)), false);
+    unsigned d = reg_in(g, in->dst, S0);
+    as_mov(a, in->size, d, ADDR);
+    reg_out(g, in->dst, d);
     return true;
 }
 
@@ -566,6 +616,8 @@ bool gen_integer(struct gen *g)
 
     if (in->flags & (IN_REP | IN_REPNE))
         return in->op == X86_OP_nop;
+    if (gen_high8(g))
+        return true;
     switch (in->op) {
     case X86_OP_add: return alu(g, 0, false);
     case X86_OP_or: return alu(g, 1, false);
@@ -594,15 +646,6 @@ bool gen_integer(struct gen *g)
     case X86_OP_shl: return shift(g, 4);
     case X86_OP_shr: return shift(g, 5);
     case X86_OP_sar: return shift(g, 7);
-    case X86_OP_imul: return from_source(g, 0, 0x0faf, true);
-    case X86_OP_imul3: return imul3(g);
-    case X86_OP_bsf: return from_source(g, 0, 0x0fbc, true);
-    case X86_OP_bsr: return from_source(g, 0, 0x0fbd, true);
-    case X86_OP_tzcnt: return from_source(g, 0xf3, 0x0fbc, false);
-    case X86_OP_lzcnt: return from_source(g, 0xf3, 0x0fbd, false);
-    case X86_OP_popcnt: return from_source(g, 0xf3, 0x0fb8, false);
-    case X86_OP_mul: return mul_wide(g, 4);
-    case X86_OP_imul1: return mul_wide(g, 5);
     case X86_OP_bt: return bit_test(g, 4);
     case X86_OP_bts: return bit_test(g, 5);
     case X86_OP_btr: return bit_test(g, 6);
@@ -618,10 +661,16 @@ bool gen_integer(struct gen *g)
     case X86_OP_bswap: return bswap(g);
     case X86_OP_cbw: return convert(g, 0x98);
     case X86_OP_cwd: return convert(g, 0x99);
+    case X86_OP_shld: return double_shift(g, 0x0fa4);
+    case X86_OP_shrd: return double_shift(g, 0x0fac);
+    case X86_OP_cmpxchg8b: return cmpxchg_wide(g, 4);
+    case X86_OP_cmpxchg16b: return cmpxchg_wide(g, 8);
+    case X86_OP_mov_from_seg: return mov_from_seg(g);
     case X86_OP_nop:
     case X86_OP_prefetch:
+    case X86_OP_prefetchw:
         return true;
     default:
-        return false;
+        return gen_muldiv(g) || gen_bits(g) || gen_flags(g);
     }
 }
