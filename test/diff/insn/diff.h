@@ -135,6 +135,10 @@ void engines_show_counters(void);
 unsigned long engines_run_form(const struct forms *fs, const struct form *f, struct rng *g,
                                unsigned long cases, unsigned show);
 
+/* Long sequences over all forms; *insns grows by the instructions that retired. */
+unsigned long engines_run_long(const struct forms *fs, struct rng *g, unsigned long cases,
+                               unsigned long *insns);
+
 /* Why the form is not run on the host, NULL where it is. */
 const char *exempt(const struct form *f);
 

@@ -66,6 +66,14 @@ static void run_engines(const struct forms *fs)
     printf("seed %" PRIu64 ": interpreter against translator: %lu forms, %lu cases each; "
            "mismatches: %lu forms, %lu cases\n", opt.seed, forms, opt.cases, bad_forms, bad_cases);
     total.bad_forms += bad_forms;
+    if (!opt.pattern) {
+        struct rng g = {.s = (opt.seed << 1) | 1};
+        unsigned long insns = 0, n = opt.cases * 5;
+        unsigned long bad = engines_run_long(fs, &g, n, &insns);
+        printf("seed %" PRIu64 ": %lu long sequences, %lu instructions; mismatches: %lu\n", opt.seed,
+               n, insns, bad);
+        total.bad_forms += bad;
+    }
     if (opt.verbose)
         engines_show_counters();
 }
