@@ -213,6 +213,49 @@ int opt_parse(const struct opt *table, void *record, int argc, char **argv, int 
     return 0;
 }
 
+int opt_set(const struct opt *table, void *record, const char *name, const char *value,
+            struct error *err)
+{
+    for (const struct opt *o = table; o->name; o++)
+        if (!strcmp(o->name, name))
+            return value || o->kind == OPT_FLAG ? opt_store(o, record, value, err)
+                                                : fail(err, EINVAL, "--%s needs a value", name);
+    return opt_unknown(table, name, err);
+}
+
+void opt_each(const struct opt *table, const void *record,
+              void (*fn)(void *opaque, const char *name, const char *value), void *opaque)
+{
+    for (const struct opt *o = table; o->name; o++) {
+        const void *at = (const char *)record + o->offset;
+        const struct opt_list *l = at;
+        uint64_t n = 0;
+        char text[24];
+        switch (o->kind) {
+        case OPT_FLAG:
+            if (*(const bool *)at)
+                fn(opaque, o->name, NULL);
+            break;
+        case OPT_ENUM:
+        case OPT_STRING:
+            if (*(const char *const *)at)
+                fn(opaque, o->name, *(const char *const *)at);
+            break;
+        case OPT_LIST:
+            for (size_t i = 0; i < l->count; i++)
+                fn(opaque, o->name, l->items[i]);
+            break;
+        case OPT_SIZE:
+        case OPT_UINT:
+            memcpy(&n, at, sizeof(n));
+            snprintf(text, sizeof(text), "%" PRIu64, n);
+            if (n)
+                fn(opaque, o->name, text);
+            break;
+        }
+    }
+}
+
 void opt_free(const struct opt *table, void *record)
 {
     for (const struct opt *o = table; o->name; o++)

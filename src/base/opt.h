@@ -51,6 +51,15 @@ int opt_parse(const struct opt *table, void *record, int argc, char **argv, int 
               struct error *err);
 void opt_free(const struct opt *table, void *record);
 
+/* One setting by name, as text; flags take NULL. */
+int opt_set(const struct opt *table, void *record, const char *name, const char *value,
+            struct error *err);
+
+/* Call fn for each setting that is there (not false, 0, NULL; each item of a list), as opt_set
+ * takes it. */
+void opt_each(const struct opt *table, const void *record,
+              void (*fn)(void *opaque, const char *name, const char *value), void *opaque);
+
 /* "512M" -> bytes. */
 int opt_parse_size(const char *text, uint64_t *bytes, struct error *err);
 

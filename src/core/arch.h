@@ -14,7 +14,7 @@ struct vcpu;
 struct arch_group {
     const char *name; /* "general", "segment" ... bit number = index in the table */
     const struct state *state;
-    size_t offset; /* of the group's record in the canonical state */
+    void *(*record)(struct vcpu *vcpu); /* the canonical state that the table describes */
 };
 
 struct arch {
@@ -27,6 +27,9 @@ struct arch {
     bool (*intr_pending)(const struct vcpu *vcpu);
     /* A message-signalled interrupt from a device, any thread. */
     void (*msi_send)(struct machine *m, uint64_t addr, uint32_t data);
+    /* The records were replaced, by bytes from somewhere else: refuse what no processor of this
+     * model can hold, rebuild what derives from them. The engine takes them after that. */
+    int (*vcpu_loaded)(struct vcpu *vcpu, struct error *err);
     void (*vcpu_show)(struct vcpu *vcpu, char *text, size_t size);
 };
 

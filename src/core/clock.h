@@ -47,6 +47,10 @@ void clock_fini(struct clock *clock);
 void clock_start(struct clock *clock);
 void clock_stop(struct clock *clock);
 
+/* A saved record: guest time goes on from ns. The clock is stopped. In real mode the wall clock is
+ * the host's; only deterministic mode keeps the saved one. */
+void clock_load(struct clock *clock, uint64_t tsc_khz, uint64_t ns, int64_t wall_offset);
+
 uint64_t clock_ns(const struct clock *clock);  /* guest ns since the machine was made */
 uint64_t clock_tsc(const struct clock *clock); /* the same in TSC ticks, before any offset */
 uint64_t clock_tsc_to_ns(const struct clock *clock, uint64_t tsc);

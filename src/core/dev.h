@@ -50,7 +50,9 @@ struct dev_type {
     void (*fini)(struct dev *dev);
     void (*reset)(struct dev *dev);  /* power-on values; lines low */
     void (*loaded)(struct dev *dev); /* regs were replaced: rebuild what derives from them */
-    void (*presave)(struct dev *dev); /* bring regs up to date (counters that run) */
+    void (*presave)(struct dev *dev); /* bring regs up to date; end what is in flight */
+    /* Why its state cannot be saved now; NULL: it can. May be missing. */
+    const char *(*blocker)(const struct dev *dev);
 };
 
 struct dev {

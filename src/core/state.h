@@ -21,7 +21,8 @@
 enum field_kind {
     FIELD_UINT,  /* element size 1, 2, 4, 8; little-endian on the wire */
     FIELD_RAW,   /* bytes */
-    FIELD_STRUCT /* `sub` describes each element */
+    FIELD_STRUCT, /* `sub` describes each element */
+    FIELD_BOOL,  /* as FIELD_UINT of one byte; 0 or 1 */
 };
 
 struct field {
@@ -46,11 +47,15 @@ struct state {
         .name = #member, .kind = kind_, .offset = offsetof(type, member), .size = (elem_), \
         .count = FIELD_ELEM_(type, member) / (elem_), .sub = sub_                         \
     }
+#define FIELD_KIND_(what) \
+    (__builtin_types_compatible_p(__typeof__(what), bool) ? FIELD_BOOL : FIELD_UINT)
 /* An unsigned, signed, bool or enum scalar. */
-#define FIELD(type, member) FIELD_(type, member, FIELD_UINT, FIELD_ELEM_(type, member), NULL)
+#define FIELD(type, member)                                          \
+    FIELD_(type, member, FIELD_KIND_(((type *)0)->member), FIELD_ELEM_(type, member), NULL)
 /* An array of scalars. */
-#define FIELD_ARRAY(type, member) \
-    FIELD_(type, member, FIELD_UINT, sizeof(((type *)0)->member[0]), NULL)
+#define FIELD_ARRAY(type, member)                                   \
+    FIELD_(type, member, FIELD_KIND_(((type *)0)->member[0]),       \
+           sizeof(((type *)0)->member[0]), NULL)
 #define FIELD_BYTES(type, member) FIELD_(type, member, FIELD_RAW, FIELD_ELEM_(type, member), NULL)
 /* One struct, or an array of them. */
 #define FIELD_SUB(type, member, fields_) \

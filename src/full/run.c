@@ -5,6 +5,7 @@
 #include "arch/x86/exc.h"
 #include "arch/x86/flags.h"
 #include "arch/x86/intr.h"
+#include "arch/x86/lapic.h"
 #include "arch/x86/tlb.h"
 #include "base/trace.h"
 #include "core/machine.h"
@@ -164,7 +165,11 @@ void run_kick(struct vcpu *v)
 void run_get(struct vcpu *v, unsigned groups)
 {
     (void)groups;
-    x86_flags_sync(x86_cpu_of(v));
+    struct x86_cpu *c = x86_cpu_of(v);
+
+    x86_flags_sync(c);
+    c->s.posted = (uint8_t)__atomic_load_n(&c->lapic->events, __ATOMIC_SEQ_CST);
+    c->s.sipi_vector = c->lapic->sipi_vector;
 }
 
 void run_put(struct vcpu *v)
@@ -173,5 +178,8 @@ void run_put(struct vcpu *v)
 
     x86_set_rflags(c, c->s.rflags);
     x86_derive(c);
+    if (c->s.posted & APIC_EV_SIPI)
+        c->lapic->sipi_vector = c->s.sipi_vector;
+    __atomic_fetch_or(&c->lapic->events, c->s.posted, __ATOMIC_SEQ_CST);
     vcpu_request(v, REQ_INTR);
 }

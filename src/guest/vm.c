@@ -20,11 +20,12 @@
 #include "guest/gdbstub.h"
 #include "guest/host.h"
 #include "guest/record.h"
+#include "guest/save.h"
 #include "registry/registry.h"
 
 /* ------------------------------------------------------------------------------------- events */
 
-static void vm_end(struct vm *vm, enum vm_end end)
+void vm_end(struct vm *vm, enum vm_end end)
 {
     if (vm->end == VM_RUNNING)
         vm->end = end;
@@ -40,6 +41,13 @@ static void vm_go_on(struct vm *vm)
 static void vm_reboot(struct vm *vm)
 {
     struct error err = {0};
+
+    if (!vm->loader_ready && !vm->firmware.kind) {
+        log_notice("%s: it wants to reboot, and was restored without its kernel; try: --kernel FILE "
+                   "when restoring", vm->guest.name);
+        vm_end(vm, VM_RESET);
+        return;
+    }
 
     machine_stop(&vm->machine);
     machine_reset(&vm->machine);
@@ -319,7 +327,7 @@ static int open_perf_map(struct vm *vm, struct error *err)
 }
 
 static int make_machine(struct vm *vm, const struct board_type *board,
-                        const struct engine_type *engine, struct error *err)
+                        const struct engine_type *engine, struct saved *saved, struct error *err)
 {
     struct board_config bc = {.memory = vm->config->memory, .cpus = (unsigned)vm->config->cpus};
     struct machine *m = &vm->machine;
@@ -354,12 +362,16 @@ static int make_machine(struct vm *vm, const struct board_type *board,
                        vm->board, &vm->loop, err);
     if (!rc)
         rc = add_extras(vm, err);
-    if (!rc && !vm->firmware.kind)
+    if (!rc && !vm->firmware.kind && (vm->config->kernel || !saved))
         rc = open_loader(vm, err);
     if (rc)
         return rc;
     machine_reset(m);
-    rc = board->load(vm->board, vm->loader_ready ? &vm->loader : NULL, err);
+    /* A restored guest may be in the midst of its firmware, which reads its files from the board. */
+    if (!saved || vm->firmware.kind)
+        rc = board->load(vm->board, vm->loader_ready ? &vm->loader : NULL, err);
+    if (!rc && saved)
+        rc = saved_load(saved, vm, err);
     if (!rc)
         rc = machine_set_engine(m, engine, err);
     if (!rc)
@@ -380,11 +392,14 @@ static void vm_say(const struct vm *vm)
                vm->guest.name, vm->guest.way, vm->way_reason, vm->machine.engine.type->name,
                vm->engine_reason, vm->model_name, vm->model_reason, c->memory >> 20, c->cpus,
                c->cpus > 1 ? "s" : "", vm->firmware.kind ? "firmware" : "loader",
-               vm->firmware.kind ? vm->firmware.path : vm->loader.type->name,
+               vm->firmware.kind    ? vm->firmware.path
+               : vm->loader_ready ? vm->loader.type->name
+                                  : "none (restored)",
                vm->terminal ? "; ctrl-a x leaves" : "");
 }
 
-int vm_create(struct vm **out, const struct guest_config *config, struct error *err)
+static int create(struct vm **out, const struct guest_config *config, struct saved *saved,
+                  struct error *err)
 {
     struct vm *vm = xcalloc(1, sizeof(*vm));
     const struct engine_type *engine = NULL;
@@ -403,7 +418,7 @@ int vm_create(struct vm **out, const struct guest_config *config, struct error *
     if (!rc)
         rc = open_loop(vm, err);
     if (!rc)
-        rc = make_machine(vm, board, engine, err);
+        rc = make_machine(vm, board, engine, saved, err);
     if (rc) {
         vm_destroy(vm);
         return rc;
@@ -412,6 +427,16 @@ int vm_create(struct vm **out, const struct guest_config *config, struct error *
     host_notices();
     *out = vm;
     return 0;
+}
+
+int vm_create(struct vm **out, const struct guest_config *config, struct error *err)
+{
+    return create(out, config, NULL, err);
+}
+
+int vm_restore(struct vm **out, struct saved *saved, struct error *err)
+{
+    return create(out, &saved->description.config, saved, err);
 }
 
 /* ---------------------------------------------------------------------------------------- run */

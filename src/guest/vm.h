@@ -24,6 +24,7 @@ struct board;
 struct chr;
 struct guest_config;
 struct gdbstub;
+struct saved;
 
 /* How a guest ended. */
 enum vm_end {
@@ -34,6 +35,7 @@ enum vm_end {
     VM_PANIC,
     VM_TRIPLE_FAULT,
     VM_WATCHDOG,
+    VM_SAVED, /* it goes on elsewhere, or later */
     VM_FAILED, /* machine.error says why */
 };
 
@@ -61,8 +63,13 @@ struct vm {
     struct gdbstub *gdb; /* --gdb */
 };
 
+/* From a saved one (guest/save.h): everything but its machine's contents is made anew. */
+int vm_restore(struct vm **out, struct saved *saved, struct error *err);
+
 int vm_create(struct vm **out, const struct guest_config *config, struct error *err);
 enum vm_end vm_run(struct vm *vm, struct error *err);
+/* Make vm_run return; the first reason counts. Loop's thread. */
+void vm_end(struct vm *vm, enum vm_end end);
 void vm_destroy(struct vm *vm);
 
 /* The engine's own view (translated code) into a file. */

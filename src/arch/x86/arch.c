@@ -8,6 +8,7 @@
 #include "arch/x86/intr.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/model.h"
+#include "arch/x86/state_load.h"
 #include "arch/x86/tlb.h"
 #include "base/bits.h"
 #include "core/machine.h"
@@ -113,5 +114,6 @@ const struct arch x86_arch = {
     .vcpu_reset = vcpu_reset,
     .intr_pending = intr_pending,
     .msi_send = msi_send,
+    .vcpu_loaded = x86_state_loaded,
     .vcpu_show = vcpu_show,
 };

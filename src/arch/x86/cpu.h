@@ -102,11 +102,7 @@ struct x86_cpu {
      * on within the block (stores into it, mode changes) calls x86_end_block(). */
     const struct x86_insn *first, *cur, *end;
     bool intr_waiting; /* something is pending that IF, a shadow or NMI blocking holds back */
-    uint64_t random; /* state of the deterministic generator */
-    bool pv_kicked;  /* atomic: KVM_HC_KICK_CPU ends the next halt */
     uint64_t synced; /* deterministic mode: instructions of this block that the clock has already */
-    bool pv_idle;    /* told the guest that this vCPU does not run */
-    bool pv_eoi_armed; /* the EOI word in guest memory is set */
     int steal_fd;    /* 0: not opened yet, -1: not to be had */
     uint64_t steal_seen, steal_at; /* ns */
     uint64_t icount; /* instructions retired since creation (REP iterations count once) */

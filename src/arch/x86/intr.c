@@ -63,7 +63,7 @@ void x86_reset(struct x86_cpu *c, bool init)
         s->kvm_system_time = old.kvm_system_time;
         s->kvm_wall_clock = old.kvm_wall_clock;
     }
-    c->pv_idle = c->pv_eoi_armed = false;
+    s->random = old.random;
     lapic_reset(c->lapic, init);
     fl_load(c, 0);
     x86_derive(c);
@@ -88,7 +88,7 @@ bool x86_event_pending(const struct x86_cpu *c)
 
     if (__atomic_load_n(&l->events, __ATOMIC_SEQ_CST) || c->s.nmi_pending)
         return true;
-    if (__atomic_load_n(&c->pv_kicked, __ATOMIC_SEQ_CST))
+    if (__atomic_load_n(&c->s.pv_kicked, __ATOMIC_SEQ_CST))
         return true;
     return (c->s.rflags & FL_IF) && (lapic_pending(l) >= 0 || lapic_takes_extint(l));
 }
@@ -142,7 +142,7 @@ enum x86_event x86_poll_events(struct x86_cpu *c)
     }
     kvm_pv_eoi_sync(c, false);
     int vector = lapic_pending(l);
-    if (c->pv_eoi_armed && lapic_requested(l))
+    if (c->s.pv_eoi_armed && lapic_requested(l))
         kvm_pv_eoi_sync(c, true); /* its end must be seen, to deliver the next one then */
     bool extint = vector < 0 && lapic_takes_extint(l);
     if (vector >= 0 || extint) {
@@ -160,8 +160,8 @@ enum x86_event x86_poll_events(struct x86_cpu *c)
         }
         c->intr_waiting = true;
     }
-    if (__atomic_load_n(&c->pv_kicked, __ATOMIC_SEQ_CST) && c->s.mp_state == MP_HALTED) {
-        __atomic_store_n(&c->pv_kicked, false, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&c->s.pv_kicked, __ATOMIC_SEQ_CST) && c->s.mp_state == MP_HALTED) {
+        __atomic_store_n(&c->s.pv_kicked, false, __ATOMIC_SEQ_CST);
         c->s.mp_state = MP_RUNNABLE;
     }
     if (c->s.mp_state == MP_HALTED) {

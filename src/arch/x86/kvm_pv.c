@@ -166,9 +166,9 @@ void kvm_pv_idle_enter(struct x86_cpu *c)
 {
     uint8_t *rec = steal_record(c);
 
-    if (!rec || c->pv_idle)
+    if (!rec || c->s.pv_idle)
         return;
-    c->pv_idle = true;
+    c->s.pv_idle = true;
     __atomic_fetch_or(&rec[16], (uint8_t)STEAL_PREEMPTED, __ATOMIC_SEQ_CST);
     steal_written(c);
 }
@@ -179,9 +179,9 @@ void kvm_pv_idle_leave(struct x86_cpu *c)
 
     if (!rec)
         return;
-    if (c->pv_idle && (__atomic_exchange_n(&rec[16], 0, __ATOMIC_SEQ_CST) & STEAL_FLUSH_TLB))
+    if (c->s.pv_idle && (__atomic_exchange_n(&rec[16], 0, __ATOMIC_SEQ_CST) & STEAL_FLUSH_TLB))
         x86_tlb_flush_all(c);
-    c->pv_idle = false;
+    c->s.pv_idle = false;
     steal_refresh(c, rec);
     steal_written(c);
 }
@@ -200,17 +200,19 @@ static uint32_t *eoi_word(struct x86_cpu *c)
 
 void kvm_pv_eoi_sync(struct x86_cpu *c, bool disarm)
 {
-    uint32_t *word = c->pv_eoi_armed ? eoi_word(c) : NULL;
+    uint32_t *word = c->s.pv_eoi_armed ? eoi_word(c) : NULL;
 
     if (!word)
         return;
     uint32_t old = disarm ? __atomic_fetch_and(word, ~1u, __ATOMIC_SEQ_CST)
                           : __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    if (disarm)
+        mem_write_end(c->mem, c->s.kvm_pv_eoi & ~UINT64_C(3), 4);
     if (!(old & 1)) {
-        c->pv_eoi_armed = false;
+        c->s.pv_eoi_armed = false;
         lapic_eoi(c->lapic);
     } else if (disarm) {
-        c->pv_eoi_armed = false;
+        c->s.pv_eoi_armed = false;
     }
 }
 
@@ -220,7 +222,7 @@ void kvm_pv_eoi_arm(struct x86_cpu *c)
 
     if (!word)
         return;
-    c->pv_eoi_armed = true;
+    c->s.pv_eoi_armed = true;
     __atomic_fetch_or(word, 1u, __ATOMIC_SEQ_CST);
     mem_write_end(c->mem, c->s.kvm_pv_eoi & ~UINT64_C(3), 4);
 }
@@ -322,7 +324,7 @@ uint64_t kvm_pv_hypercall(struct x86_cpu *c, uint64_t nr, uint64_t a0, uint64_t 
     case KVM_HC_KICK_CPU:
         to = cpu_by_apic_id(c->vcpu->machine, a1);
         if (to) {
-            __atomic_store_n(&to->pv_kicked, true, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&to->s.pv_kicked, true, __ATOMIC_SEQ_CST);
             vcpu_request(to->vcpu, REQ_INTR);
         }
         return 0;

@@ -354,7 +354,7 @@ void sem_hlt(struct x86_cpu *c, const struct x86_insn *in)
 {
     (void)in;
     need_cpl0(c);
-    if (!__atomic_exchange_n(&c->pv_kicked, false, __ATOMIC_SEQ_CST))
+    if (!__atomic_exchange_n(&c->s.pv_kicked, false, __ATOMIC_SEQ_CST))
         c->s.mp_state = MP_HALTED;
     x86_end_block(c);
 }
@@ -416,8 +416,8 @@ static uint64_t random_bits(struct x86_cpu *c)
         if (getrandom(&v, sizeof(v), GRND_NONBLOCK) == sizeof(v))
             return v;
     }
-    c->random += UINT64_C(0x9e3779b97f4a7c15);
-    v = c->random + m->seed + c->vcpu->index;
+    c->s.random += UINT64_C(0x9e3779b97f4a7c15);
+    v = c->s.random + m->seed + c->vcpu->index;
     v = (v ^ (v >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     v = (v ^ (v >> 27)) * UINT64_C(0x94d049bb133111eb);
     return v ^ (v >> 31);

@@ -4,6 +4,7 @@
  */
 #include "arch/x86/arch.h"
 
+#include "arch/x86/lapic.h"
 #include "core/state.h"
 
 #define S struct x86_state
@@ -42,17 +43,17 @@ static const struct field msr_fields[] = {
     FIELD(S, star), FIELD(S, lstar), FIELD(S, cstar), FIELD(S, sfmask), FIELD(S, kernel_gs_base),
     FIELD(S, tsc_aux), FIELD(S, sysenter_cs), FIELD(S, sysenter_esp), FIELD(S, sysenter_eip),
     FIELD(S, pat), FIELD(S, misc_enable), FIELD(S, debugctl), FIELD(S, xss), FIELD(S, mcg_status),
-    FIELD(S, spec_ctrl), FIELD(S, hwcr), FIELD(S, syscfg), FIELD(S, smbase), FIELD(S, apic_base),
+    FIELD(S, hwcr), FIELD(S, syscfg), FIELD(S, apic_base),
     FIELD_SUB(S, mtrr, mtrr_fields), FIELD(S, kvm_wall_clock), FIELD(S, kvm_system_time),
     FIELD(S, kvm_steal_time), FIELD(S, kvm_pv_eoi), FIELD(S, kvm_poll_control), FIELD_END,
 };
 static const struct field event_fields[] = {
-    FIELD(S, mp_state), FIELD(S, sipi_vector), FIELD(S, intr_shadow), FIELD(S, shadow_is_mov_ss),
-    FIELD(S, nmi_pending), FIELD(S, nmi_blocked), FIELD(S, init_pending), FIELD(S, sipi_pending),
-    FIELD(S, ferr), FIELD_END,
+    FIELD(S, mp_state), FIELD(S, posted), FIELD(S, sipi_vector), FIELD(S, intr_shadow),
+    FIELD(S, shadow_is_mov_ss), FIELD(S, nmi_pending), FIELD(S, nmi_blocked), FIELD(S, ferr),
+    FIELD(S, pv_kicked), FIELD(S, pv_idle), FIELD(S, pv_eoi_armed), FIELD_END,
 };
 static const struct field time_fields[] = {
-    FIELD(S, tsc_offset), FIELD(S, tsc_adjust), FIELD_END,
+    FIELD(S, tsc_offset), FIELD(S, tsc_adjust), FIELD(S, random), FIELD_END,
 };
 
 #define GROUP(name_) {#name_, 1, sizeof(S), name_##_fields}
@@ -61,8 +62,20 @@ static const struct state general_state = GROUP(general), segment_state = GROUP(
                           msr_state = GROUP(msr), event_state = GROUP(event),
                           time_state = GROUP(time);
 
+static void *cpu_record(struct vcpu *v)
+{
+    return &x86_cpu_of(v)->s;
+}
+
+static void *apic_record(struct vcpu *v)
+{
+    return &x86_cpu_of(v)->lapic->regs;
+}
+
 const struct arch_group x86_groups[] = {
-    {"general", &general_state, 0}, {"segment", &segment_state, 0}, {"control", &control_state, 0},
-    {"fpu", &fpu_state, 0},         {"msr", &msr_state, 0},         {"events", &event_state, 0},
-    {"time", &time_state, 0},       {NULL, NULL, 0},
+    {"general", &general_state, cpu_record}, {"segment", &segment_state, cpu_record},
+    {"control", &control_state, cpu_record}, {"fpu", &fpu_state, cpu_record},
+    {"msr", &msr_state, cpu_record},         {"events", &event_state, cpu_record},
+    {"time", &time_state, cpu_record},       {"apic", &lapic_state, apic_record},
+    {NULL, NULL, NULL},
 };

@@ -140,23 +140,27 @@ struct x86_state {
     /* msr */
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    uint64_t pat, misc_enable, debugctl, xss, mcg_status, spec_ctrl, hwcr, syscfg, smbase;
+    uint64_t pat, misc_enable, debugctl, xss, mcg_status, hwcr, syscfg;
     uint64_t apic_base;
     struct x86_mtrr mtrr;
     uint64_t kvm_wall_clock, kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_poll_control;
 
     /* events */
     uint8_t mp_state;
-    uint8_t sipi_vector;
+    uint8_t posted;      /* APIC_EV_*, while the state is canonical: not taken yet */
+    uint8_t sipi_vector; /* of a posted SIPI */
     bool intr_shadow; /* STI or MOV SS: no interrupt before the next instruction ends */
     bool shadow_is_mov_ss; /* the MOV SS kind also holds back #DB and NMI */
     bool nmi_pending, nmi_blocked;
-    bool init_pending, sipi_pending;
     bool ferr; /* FERR# asserted: an unmasked x87 error with CR0.NE = 0 */
+    bool pv_kicked; /* atomic: KVM_HC_KICK_CPU ends the next halt */
+    bool pv_idle;   /* told the guest that this vCPU does not run */
+    bool pv_eoi_armed; /* the EOI word in guest memory is set */
 
     /* time */
     uint64_t tsc_offset; /* guest TSC = clock's TSC + offset (WRMSR TSC, TSC_ADJUST) */
     uint64_t tsc_adjust;
+    uint64_t random; /* state of the deterministic generator */
 };
 
 #endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/describe.h"
+
+#include <stdio.h>
+
+#include "arch/x86/model.h"
+#include "board/board.h"
+#include "config/device_config.h"
+#include "guest/vm.h"
+
+#define TEXT_MAX 65536u
+
+/* How a run is watched, and by what it is run, is no part of a guest. */
+static const char *const not_saved[] = {"engine", "trace", "trace-file", "gdb", "dump-jit",
+                                        "dump-what", "perf-map", "stats", "quiet", "help",
+                                        "record", "replay"};
+/* What the guest sees and no host thing is named by: believed without --as-saved. */
+static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
+                                       "cpus", "uuid", "deterministic", "seed", "on-reboot", "firmware",
+                                       "on-panic", "on-watchdog"};
+
+static bool listed(const char *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(list[i], name))
+            return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------ writing */
+
+static void put_setting(void *opaque, const char *name, const char *value)
+{
+    struct save_out *o = opaque;
+    size_t len = value ? strlen(value) : 0;
+
+    if (listed(not_saved, ARRAY_LEN(not_saved), name))
+        return;
+    save_put_le(o, strlen(name), 2);
+    save_put(o, name, strlen(name));
+    save_put_le(o, len, 4);
+    save_put(o, value, len);
+}
+
+int describe_write(struct save_out *o, const struct vm *vm, struct error *err)
+{
+    const struct x86_model *model = vm->machine.cpu_model;
+    struct guest_config c = *vm->config;
+    uint8_t u[16];
+    char uuid[40];
+    int rc = guest_config_uuid(&c, u, err);
+
+    if (rc)
+        return rc;
+    snprintf(uuid, sizeof(uuid), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
+             u[14], u[15]);
+    /* What was chosen, not what was asked for. */
+    c.uuid = uuid;
+    c.mode = vm->guest.way;
+    c.board = vm->board->type->name;
+    c.firmware = vm->firmware.kind ? vm->firmware.kind : "none";
+    c.cpu_model = model->version;
+    save_begin(o, SAVE_GUEST, c.name, 1);
+    opt_each(guest_options, &c, put_setting, o);
+    return save_end(o, err);
+}
+
+/* ------------------------------------------------------------------------------------ reading */
+
+/* A text that lives as long as the description. */
+static const char *own(struct description *d, char *text)
+{
+    char **owned = xcalloc(d->n_owned + 1, sizeof(*owned));
+
+    if (d->n_owned)
+        memcpy(owned, d->owned, d->n_owned * sizeof(*owned));
+    free(d->owned);
+    d->owned = owned;
+    d->owned[d->n_owned++] = text;
+    return text;
+}
+
+static char *copy_text(const uint8_t *p, size_t n)
+{
+    char *text = xcalloc(1, n + 1);
+
+    memcpy(text, p, n);
+    return text;
+}
+
+static int take_setting(struct description *d, struct save_cursor *c, struct error *err)
+{
+    size_t n = (size_t)save_take_le(c, 2);
+    const uint8_t *name = save_take(c, n);
+    size_t len = (size_t)save_take_le(c, 4);
+    const uint8_t *value = save_take(c, len);
+
+    if (c->bad || n > SAVE_NAME_MAX || len > TEXT_MAX || memchr(name, 0, n) || memchr(value, 0, len))
+        return fail(err, EBADMSG, "the guest's description is damaged");
+    const char *key = own(d, copy_text(name, n)), *text = own(d, copy_text(value, len));
+    int rc = opt_set(guest_options, &d->saved, key, text, err);
+    return rc ? error_prefix(err, "the guest's description") : 0;
+}
+
+static void list_add(struct opt_list *l, const char *text)
+{
+    const char **items = xcalloc(l->count + 1, sizeof(*items));
+
+    if (l->count)
+        memcpy(items, l->items, l->count * sizeof(*items));
+    free(l->items);
+    l->items = items;
+    l->items[l->count++] = text;
+}
+
+/* The image as given now; what the guest sees of it as it was. */
+static int merge_disk(struct description *d, const char *was, const char *now, struct error *err)
+{
+    struct disk_config a = {0}, b = {0};
+    int rc = disk_config_parse(&a, was, err);
+
+    if (!rc)
+        rc = disk_config_parse(&b, now, err);
+    if (!rc && b.readonly && !a.readonly)
+        rc = fail(err, EINVAL, "--disk %s: the guest could write to this disk when it was saved", now);
+    if (!rc) {
+        char queues[32] = "";
+        if (a.queues)
+            snprintf(queues, sizeof(queues), ",queues=%" PRIu64, a.queues);
+        list_add(&d->config.disks,
+                 own(d, xasprintf("%s%s%s%s%s%s%s", now, a.readonly && !b.readonly ? ",readonly" : "",
+                                  a.serial ? ",serial=" : "", a.serial ? a.serial : "",
+                                  a.rings ? ",rings=" : "", a.rings ? a.rings : "", queues)));
+    }
+    disk_config_free(&a);
+    disk_config_free(&b);
+    return rc;
+}
+
+static int merge_disks(struct description *d, const struct opt_list *given, struct error *err)
+{
+    const struct opt_list *saved = &d->saved.disks;
+    int rc = 0;
+
+    if (given->count != saved->count)
+        return fail(err, EINVAL, "the saved guest has %zu disk%s%s%s, and %zu --disk %s given; try: "
+                                 "--disk FILE for each in its order, or --as-saved before the file",
+                    saved->count, saved->count == 1 ? "" : "s", saved->count ? ", the first one " : "",
+                    saved->count ? saved->items[0] : "", given->count,
+                    given->count == 1 ? "is" : "are");
+    for (size_t i = 0; !rc && i < saved->count; i++)
+        rc = merge_disk(d, saved->items[i], given->items[i], err);
+    return rc;
+}
+
+static int merge_nic(struct description *d, const char *was, const char *now, struct error *err)
+{
+    struct nic_config a = {0};
+    int rc = nic_config_parse(&a, was, err);
+
+    /* Without a word about it: what needs no authority. */
+    if (!rc && !now && !strcmp(a.back, "tap"))
+        rc = fail(err, EINVAL, "the saved guest has a card on a tap network (%s); try: --nic "
+                               "tap,interface=NAME for each of its cards, or --as-saved", was);
+    if (!rc)
+        list_add(&d->config.nics,
+                 own(d, xasprintf("%s%s%s%s%s", now ? now : a.back, a.mac ? ",mac=" : "",
+                                  a.mac ? a.mac : "", a.rings ? ",rings=" : "",
+                                  a.rings ? a.rings : "")));
+    nic_config_free(&a);
+    return rc;
+}
+
+static int merge_nics(struct description *d, const struct opt_list *given, struct error *err)
+{
+    static const char *const user[] = {"user"};
+    const struct opt_list *saved = &d->saved.nics;
+    bool forwarded = !saved->count && d->saved.forwards.count;
+    const char *const *items = forwarded ? user : saved->items;
+    size_t n = forwarded ? 1 : saved->count;
+    int rc = 0;
+
+    if (given->count && given->count != n)
+        return fail(err, EINVAL, "the saved guest has %zu network card%s, and %zu --nic given", n,
+                    n == 1 ? "" : "s", given->count);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = merge_nic(d, items[i], given->count ? given->items[i] : NULL, err);
+    return rc;
+}
+
+struct merge {
+    struct description *d;
+    bool as_saved;
+};
+
+static void take_over(void *opaque, const char *name, const char *value)
+{
+    struct merge *m = opaque;
+    struct error ignored;
+
+    if (listed(not_saved, ARRAY_LEN(not_saved), name) ||
+        !(m->as_saved || listed(believed, ARRAY_LEN(believed), name)))
+        return;
+    opt_set(guest_options, &m->d->config, name, value ? own(m->d, xstrdup(value)) : NULL, &ignored);
+}
+
+/* What this command line gives replaces what was saved; lists as a whole. */
+static void give(void *opaque, const char *name, const char *value)
+{
+    struct description *d = ((struct merge *)opaque)->d;
+    struct error ignored;
+
+    if (strcmp(name, "disk") && strcmp(name, "nic"))
+        opt_set(guest_options, &d->config, name, value ? own(d, xstrdup(value)) : NULL, &ignored);
+}
+
+static void drop_given_lists(struct guest_config *c, const struct guest_config *given)
+{
+    for (const struct opt *o = guest_options; o->name; o++) {
+        const struct opt_list *g = (const void *)((const char *)given + o->offset);
+        struct opt_list *l = (void *)((char *)c + o->offset);
+        if (o->kind == OPT_LIST && g->count) {
+            free(l->items);
+            *l = (struct opt_list){0};
+        }
+    }
+}
+
+static int fixed(const char *what, struct error *err)
+{
+    return fail(err, EINVAL, "--%s belongs to the saved guest and cannot change", what);
+}
+
+static int merge(struct description *d, const struct guest_config *given, bool as_saved,
+                 struct error *err)
+{
+    struct merge m = {d, as_saved};
+    bool own_disks = given->disks.count || !as_saved, own_nics = given->nics.count || !as_saved;
+
+    if (given->memory)
+        return fixed("memory", err);
+    if (given->cpus)
+        return fixed("cpus", err);
+    if (given->cpu_model)
+        return fixed("cpu-model", err);
+    if (given->board)
+        return fixed("board", err);
+    if (given->uuid)
+        return fixed("uuid", err);
+    opt_each(guest_options, &d->saved, take_over, &m);
+    drop_given_lists(&d->config, given);
+    opt_each(guest_options, given, give, &m);
+    if (own_disks) {
+        free(d->config.disks.items);
+        d->config.disks = (struct opt_list){0};
+    }
+    if (own_nics) {
+        free(d->config.nics.items);
+        d->config.nics = (struct opt_list){0};
+    }
+    int rc = own_disks ? merge_disks(d, &given->disks, err) : 0;
+    return !rc && own_nics ? merge_nics(d, &given->nics, err) : rc;
+}
+
+int describe_read(struct description *d, const struct save_section *s,
+                  const struct guest_config *given, bool as_saved, struct error *err)
+{
+    struct save_cursor c = save_cursor(s);
+    int rc = 0;
+
+    *d = (struct description){0};
+    guest_config_init(&d->config);
+    d->config.dump_what = given->dump_what;
+    if (s->kind != SAVE_GUEST || s->version != 1)
+        return fail(err, EBADMSG, "the saved guest does not begin with its description");
+    while (!rc && c.p < c.end)
+        rc = take_setting(d, &c, err);
+    if (!rc)
+        rc = merge(d, given, as_saved, err);
+    if (rc)
+        return rc;
+    if (!d->config.cpu_model || !d->config.board || !d->config.uuid)
+        return fail(err, EBADMSG, "the guest's description lacks its processor, board or UUID");
+    if (!d->config.memory || d->config.memory % (1u << 20) || !d->config.cpus)
+        return fail(err, EBADMSG, "the saved guest says it has %" PRIu64 " bytes of memory",
+                    d->config.memory);
+    return 0;
+}
+
+void describe_free(struct description *d)
+{
+    guest_config_fini(&d->saved);
+    guest_config_fini(&d->config);
+    for (size_t i = 0; i < d->n_owned; i++)
+        free(d->owned[i]);
+    free(d->owned);
+    *d = (struct description){0};
+}
+
+static void add_text(void *opaque, const char *name, const char *value)
+{
+    char **text = opaque;
+    char *more = value ? xasprintf("%s%s--%s '%s'", *text, **text ? " " : "", name, value)
+                       : xasprintf("%s%s--%s", *text, **text ? " " : "", name);
+
+    free(*text);
+    *text = more;
+}
+
+char *describe_text(const struct description *d)
+{
+    char *text = xstrdup("");
+
+    opt_each(guest_options, &d->saved, add_text, &text);
+    return text;
+}
