@@ -256,6 +256,17 @@ void opt_each(const struct opt *table, const void *record,
     }
 }
 
+void opt_list_insert(struct opt_list *l, size_t at, const char *item)
+{
+    const char **items = xcalloc(l->count + 1, sizeof(*items));
+
+    for (size_t i = 0; i < l->count; i++)
+        items[i + (i >= at)] = l->items[i];
+    items[at] = item;
+    free(l->items);
+    *l = (struct opt_list){items, l->count + 1};
+}
+
 void opt_free(const struct opt *table, void *record)
 {
     for (const struct opt *o = table; o->name; o++)

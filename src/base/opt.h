@@ -60,6 +60,9 @@ int opt_set(const struct opt *table, void *record, const char *name, const char 
 void opt_each(const struct opt *table, const void *record,
               void (*fn)(void *opaque, const char *name, const char *value), void *opaque);
 
+/* `item` (borrowed) becomes number `at` (at most count) of the list. */
+void opt_list_insert(struct opt_list *l, size_t at, const char *item);
+
 /* "512M" -> bytes. */
 int opt_parse_size(const char *text, uint64_t *bytes, struct error *err);
 

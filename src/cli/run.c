@@ -9,7 +9,9 @@
 #include "base/trace.h"
 #include "cli/command.h"
 #include "config/guest_config.h"
+#include "guest/launch.h"
 #include "guest/vm.h"
+#include "image/store.h"
 
 extern const struct command command_run;
 
@@ -43,13 +45,11 @@ static int end_code(enum vm_end end, const struct guest_config *c, const struct 
     return command_failed(err);
 }
 
-static int run_guest(const struct guest_config *c)
+static int run_machine(const struct guest_config *c)
 {
     struct error err = {0};
     struct vm *vm = NULL;
 
-    if (c->quiet)
-        log_set_level(LOG_WARN);
     if (open_trace(c, &err) || vm_create(&vm, c, &err))
         return err.code == EINVAL && !vm ? command_usage(&command_run, &err) : command_failed(&err);
     enum vm_end end = vm_run(vm, &err);
@@ -62,20 +62,58 @@ static int run_guest(const struct guest_config *c)
     return end_code(end, c, &err);
 }
 
+static int run_guest(struct guest_config *c)
+{
+    struct error err = {0};
+    struct launch l;
+    int code;
+
+    if (c->quiet)
+        log_set_level(LOG_WARN);
+    if (launch_open(&l, c, &err))
+        code = err.code == EINVAL ? command_usage(&command_run, &err) : command_failed(&err);
+    else
+        code = run_machine(c);
+    launch_close(&l);
+    return code;
+}
+
+/* A name without a slash is a guest that has a disk, then an image, then a file. */
+static int take_operand(struct guest_config *c, const char *word, struct error *err)
+{
+    if (c->image)
+        return fail(err, EINVAL, "one image is enough, not \"%s\" and \"%s\"", c->image, word);
+    c->image = word;
+    if (!strcmp(c->name, "guest") && store_name_ok(word) && !strchr(word, '/'))
+        c->name = word;
+    return 0;
+}
+
+/* Options may stand before and after the operand. */
+static int parse(struct guest_config *c, int argc, char **argv, struct error *err)
+{
+    int rest, rc = 0;
+
+    for (int at = 0; !rc && at < argc;) {
+        rc = opt_parse(guest_options, c, argc - at, argv + at, &rest, err);
+        at += rest;
+        if (!rc && at < argc)
+            rc = take_operand(c, argv[at], err);
+    }
+    return rc;
+}
+
 static int run(int argc, char **argv)
 {
     struct guest_config c;
     struct error err = {0};
-    int rest, code;
+    int code;
 
     guest_config_init(&c);
-    if (opt_parse(guest_options, &c, argc, argv, &rest, &err))
+    if (parse(&c, argc, argv, &err))
         code = command_usage(&command_run, &err);
     else if (c.help)
         help_print(&command_run, stdout), code = EXIT_OK;
-    else if (rest < argc)
-        fail(&err, EINVAL, "run takes no operand \"%s\"; try: --kernel %s", argv[rest], argv[rest]),
-            code = command_usage(&command_run, &err);
     else if (guest_config_check(&c, &err))
         code = command_usage(&command_run, &err);
     else
@@ -85,6 +123,7 @@ static int run(int argc, char **argv)
 }
 
 static const struct command_example examples[] = {
+    {"quad run web", "the guest or the image of that name (see quad image)"},
     {"quad run --kernel vmlinuz --initrd initrd.img", "boot Linux, its console is this terminal"},
     {"quad run --mode full --kernel vmlinuz -m 1G -c 2 --append 'console=ttyS0 quiet'",
      "full virtualization, 1 GiB, two processors, your own command line"},
@@ -97,6 +136,7 @@ static const struct command_example examples[] = {
 const struct command command_run = {
     .name = "run",
     .summary = "run a guest until it powers off",
+    .operands = "[IMAGE]",
     .text = "On a terminal ctrl-a x leaves the guest at once and ctrl-a ctrl-a types ctrl-a. The "
             "end of standard input never stops a guest.",
     .options = guest_options,

@@ -8,6 +8,18 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, mode, .name = "mode", .kind = OPT_ENUM, .arg = "WAY",
         .choices = "auto|full|para|zone|native",
         .help = "way to run it; auto takes the strongest that works here"),
+    OPT(struct guest_config, image, .name = "image", .kind = OPT_STRING, .arg = "NAME|FILE",
+        .help = "what the guest's own disk stands on: an image (see quad image) or a disk's file"),
+    OPT(struct guest_config, rm, .name = "rm", .kind = OPT_FLAG,
+        .help = "keep nothing: the guest's own disk goes when it ends"),
+    OPT(struct guest_config, hostname, .name = "hostname", .kind = OPT_STRING, .arg = "NAME",
+        .help = "of an image: the system's name for itself (the guest's name)"),
+    OPT(struct guest_config, users, .name = "user", .kind = OPT_LIST, .arg = "NAME",
+        .help = "of an image: one more user, opened by the same ssh keys"),
+    OPT(struct guest_config, ssh_keys, .name = "ssh-key", .kind = OPT_LIST, .arg = "FILE",
+        .help = "of an image: one more public key that opens it"),
+    OPT(struct guest_config, user_data, .name = "user-data", .kind = OPT_STRING, .arg = "FILE",
+        .help = "of an image: cloud-init's user data, or a script for the first boot"),
     OPT(struct guest_config, kernel, .name = "kernel", .kind = OPT_STRING, .arg = "FILE",
         .help = "kernel: bzImage, ELF with a PVH note, multiboot"),
     OPT(struct guest_config, initrd, .name = "initrd", .kind = OPT_STRING, .arg = "FILE",
@@ -116,17 +128,20 @@ int guest_config_check(const struct guest_config *c, struct error *err)
 
     const char *firmware = guest_config_firmware(c);
 
-    if (!c->kernel && !c->disks.count)
-        return fail(err, EINVAL, "no kernel given; try: --kernel /boot/vmlinuz-..., or --disk with "
-                                 "a disk that boots by itself");
-    if (!c->kernel && !firmware)
+    if (!c->kernel && !c->disks.count && !c->image)
+        return fail(err, EINVAL, "no image and no kernel given; try: quad image ls, --kernel "
+                                 "/boot/vmlinuz-..., or --disk with a disk that boots by itself");
+    if (!c->kernel && !firmware && !c->image)
         return fail(err, EINVAL, "--firmware none needs a kernel; try: --kernel /boot/vmlinuz-...");
     if (c->kernel && firmware)
         return fail(err, EINVAL, "--firmware %s and --kernel: one of them starts the machine",
                     firmware);
-    if (!c->kernel && (c->initrd || c->append || c->modules.count))
+    if (!c->kernel && (!c->image || c->firmware) && (c->initrd || c->append || c->modules.count))
         return fail(err, EINVAL, "%s goes with --kernel only",
                     c->initrd ? "--initrd" : c->append ? "--append" : "--module");
+    if (!c->image && (c->rm || c->hostname || c->users.count || c->ssh_keys.count || c->user_data))
+        return fail(err, EINVAL, "--rm, --hostname, --user, --ssh-key and --user-data go with an "
+                                 "image; try: quad run IMAGE");
     if (c->memory % (1u << 20))
         return fail(err, EINVAL, "--memory: no multiple of 1 MiB; try: --memory %" PRIu64 "M",
                     (c->memory >> 20) + 1);

@@ -20,6 +20,10 @@ struct guest_config {
     uint64_t memory, cpus;
     struct opt_list serial;
     struct opt_list disks, nics, forwards;
+    const char *image; /* name or file that the guest's own disk stands on */
+    const char *hostname, *user_data;
+    struct opt_list users, ssh_keys;
+    bool rm; /* nothing of the guest is kept */
     const char *on_reboot, *on_panic, *on_watchdog;
     const char *uuid;
     bool deterministic;
