@@ -36,6 +36,7 @@ struct board_config {
 struct board_type {
     const char *name; /* "pc-1" */
     const char *help;
+    const char *way;     /* of which its guests are; NULL: full and native */
     const char *console; /* kernel's name of the first serial port: "ttyS0" */
     int (*create)(struct board **out, struct machine *m, const struct board_config *config,
                   struct error *err);
@@ -44,6 +45,7 @@ struct board_type {
     /* Put a PCI function into the next free slot; before load. NULL: no PCI bus. */
     int (*add_pci)(struct board *b, struct dev *dev, struct error *err);
     void (*power_button)(struct board *b); /* any thread */
+    uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
     void (*destroy)(struct board *b);      /* NULL is fine */
 };
 

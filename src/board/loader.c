@@ -11,10 +11,10 @@
  * no multiboot header; the Xen hypervisor has a PVH note too, but only for running on Xen. */
 const struct loader_type *const loader_types[] = {
     &loader_multiboot, &loader_multiboot2, &loader_pvh,     &loader_vmlinux,
-    &loader_linux64,   &loader_linux32,    &loader_linux16, NULL,
+    &loader_linux64,   &loader_linux32,    &loader_linux16, &loader_xen_pv,  NULL,
 };
 
-const char loader_names[] = "auto|pvh|vmlinux|linux64|linux32|linux16|multiboot|multiboot2";
+const char loader_names[] = "auto|pvh|vmlinux|linux64|linux32|linux16|multiboot|multiboot2|xen-pv";
 
 #define KERNEL_UNPACKED_MAX (UINT64_C(512) << 20)
 

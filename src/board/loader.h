@@ -70,7 +70,7 @@ extern const char loader_names[];
 extern const struct loader_type *const loader_types[]; /* ends with NULL; `auto` tries in order */
 
 extern const struct loader_type loader_linux64, loader_linux32, loader_linux16, loader_vmlinux,
-    loader_pvh, loader_multiboot, loader_multiboot2;
+    loader_pvh, loader_multiboot, loader_multiboot2, loader_xen_pv;
 
 /* Shared by the types: place `size` bytes as high as possible in [floor, limit) of RAM below
  * 4 GiB, on a page boundary; 0 when there is no room. */

@@ -110,6 +110,23 @@ void vcpu_exclusive_end(struct vcpu *v)
     pthread_mutex_unlock(&m->stop_lock);
 }
 
+void vcpu_exclusive_pass(struct vcpu *v)
+{
+    struct machine *m = v->machine;
+
+    pthread_mutex_lock(&m->stop_lock);
+    if (m->excl_owner && m->excl_owner != v) {
+        m->n_inside--;
+        m->n_excl_wait++;
+        pthread_cond_broadcast(&m->stop_cond);
+        while (m->excl_owner)
+            pthread_cond_wait(&m->stop_cond, &m->stop_lock);
+        m->n_inside++;
+        m->n_excl_wait--;
+    }
+    pthread_mutex_unlock(&m->stop_lock);
+}
+
 /* What a stop reason means to the machine; true: the vCPU may go on at once. */
 static bool vcpu_stopped(struct vcpu *v, enum stop_reason why)
 {

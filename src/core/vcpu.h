@@ -62,7 +62,9 @@ static inline void vcpu_request_done(struct vcpu *vcpu, uint32_t bits)
  * locked access). Not nested. */
 void vcpu_exclusive_begin(struct vcpu *vcpu);
 void vcpu_exclusive_end(struct vcpu *vcpu);
-
+/* From a vCPU inside its engine that waits for something another vCPU holds: let an exclusive
+ * section of others pass. Returns at once where there is none. */
+void vcpu_exclusive_pass(struct vcpu *vcpu);
 
 /* Thread bodies: of one vCPU; of all of them in turn (deterministic mode; argument: machine). */
 void *vcpu_thread(void *vcpu);

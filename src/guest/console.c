@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* What the PC boards have. */
-static const char *const consoles[] = {"ttyS0", "ttyS1", "uart8250", "uart", "null", ""};
+static const char *const consoles[] = {"ttyS0", "ttyS1", "uart8250", "uart", "null", "hvc0", ""};
 
 static bool is_multiboot(const char *loader)
 {

@@ -173,6 +173,12 @@ static int open_serials(struct vm *vm, struct error *err)
     return 0;
 }
 
+/* Para runs on full's engines: a guest of its own kind, not another way to run code. */
+static const char *engine_way(const struct vm *vm)
+{
+    return strcmp(vm->guest.way, "para") ? vm->guest.way : "full";
+}
+
 /* The engine asked for, or the first of the way that works here. */
 static int choose_engine(struct vm *vm, const struct engine_type **out, struct error *err)
 {
@@ -185,7 +191,7 @@ static int choose_engine(struct vm *vm, const struct engine_type **out, struct e
         rc = registry_find_engine(name, out, err);
         if (rc)
             return error_prefix(err, "--engine");
-        if (strcmp((*out)->way, vm->guest.way))
+        if (strcmp((*out)->way, engine_way(vm)))
             return fail(err, EINVAL, "--engine %s is an engine of mode %s, not of %s", name,
                         (*out)->way, vm->guest.way);
         caps = (struct engine_caps){0};
@@ -195,7 +201,7 @@ static int choose_engine(struct vm *vm, const struct engine_type **out, struct e
     }
     for (size_t i = 0; registry_engines[i]; i++) {
         caps = (struct engine_caps){0};
-        if (strcmp(registry_engines[i]->way, vm->guest.way) ||
+        if (strcmp(registry_engines[i]->way, engine_way(vm)) ||
             registry_engines[i]->probe(&caps, &why))
             continue;
         *out = registry_engines[i];
@@ -247,8 +253,9 @@ static int choose_way(struct vm *vm, struct error *err)
     }
     for (size_t i = 0; registry_ways[i]; i++) {
         const struct way *w = registry_ways[i];
-        /* A zone has no kernel of its own. */
-        if (!strcmp(w->name, "zone") || (way && w->strength <= way->strength))
+        /* A zone has no kernel of its own; para, whose consoles and disks have other names, is
+         * asked for. */
+        if (!strcmp(w->name, "zone") || !strcmp(w->name, "para") || (way && w->strength <= way->strength))
             continue;
         w->probe(&report);
         if (report.available)
@@ -277,7 +284,8 @@ static int open_firmware(struct vm *vm, struct error *err)
 static int open_loader(struct vm *vm, struct error *err)
 {
     const struct guest_config *c = vm->config;
-    struct loader_config lc = {.type = c->loader,
+    bool para = vm->board->type->way && !strcmp(c->loader, "auto");
+    struct loader_config lc = {.type = para ? "xen-pv" : c->loader,
                                .kernel = c->kernel,
                                .initrd = c->initrd,
                                .cmdline = c->append,
@@ -296,6 +304,24 @@ static int open_loader(struct vm *vm, struct error *err)
         console_check(vm->loader.type->name, c->append, vm->board->type->console);
     }
     return 0;
+}
+
+/* The board asked for, or the first of the way. */
+static int choose_board(const struct vm *vm, const struct board_type **out, struct error *err)
+{
+    const char *name = vm->config->board;
+    bool para = !strcmp(vm->guest.way, "para");
+    int rc;
+
+    for (size_t i = 0; !name && registry_boards[i]; i++)
+        if (!registry_boards[i]->way == !para) {
+            *out = registry_boards[i];
+            return 0;
+        }
+    rc = registry_find_board(name, out, err);
+    if (!rc && !(*out)->way != !para)
+        rc = fail(err, EINVAL, "--board %s is no board of mode %s", name, vm->guest.way);
+    return rc;
 }
 
 /* What every guest gets that has a bus for it. */
@@ -403,7 +429,7 @@ static int create(struct vm **out, const struct guest_config *config, struct sav
 {
     struct vm *vm = xcalloc(1, sizeof(*vm));
     const struct engine_type *engine = NULL;
-    const struct board_type *board = registry_boards[0];
+    const struct board_type *board = NULL;
     int rc;
 
     *vm = (struct vm){.config = config,
@@ -413,8 +439,8 @@ static int create(struct vm **out, const struct guest_config *config, struct sav
     rc = choose_way(vm, err);
     if (!rc)
         rc = choose_engine(vm, &engine, err);
-    if (!rc && config->board)
-        rc = registry_find_board(config->board, &board, err);
+    if (!rc)
+        rc = choose_board(vm, &board, err);
     if (!rc)
         rc = open_loop(vm, err);
     if (!rc)
@@ -463,7 +489,8 @@ static void vm_hint(void *opaque, unsigned events)
     loop_remove(&vm->loop, &vm->hint);
     close(vm->hint_fd);
     vm->hint_fd = -1;
-    if (counter(vm, "serial0", "tx_bytes"))
+    const struct board_type *type = vm->board->type;
+    if (type->console_bytes ? type->console_bytes(vm->board) : counter(vm, "serial0", "tx_bytes"))
         return;
     log_notice("ten seconds without output on the first serial port; try: console=%s in --append, "
                "earlyprintk=%s for the first messages%s",

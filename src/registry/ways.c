@@ -65,7 +65,10 @@ static void probe_native(struct way_report *r)
 
 static void probe_para(struct way_report *r)
 {
-    say(r, false, "not in this version yet; needs nothing of the host; try: --mode full");
+    probe_engines("full", r);
+    if (r->available)
+        say(r, true, "Xen PV interface on full's translator: kernels that call hypercalls, no "
+                     "hardware help; strict typing of page tables");
 }
 
 /* May this user make a user namespace? Tried in a child, which then is gone. */

@@ -4,7 +4,7 @@
 #
 #   guest NAME...          fetch what tools/fetch-kernel knows (or skip); sets guests=FOLDER
 #   initrd OPTIONS...      make $initrd with our own init (tools/mkinitramfs options)
-#   quad ARGS...           "$QUAD" run in full mode with the engine under test; its output goes to
+#   quad ARGS...           "$QUAD" run in full mode (or the one in $mode) with the engine under test; its output goes to
 #                          the terminal and to $out; sets rc
 #   converse ARGS...       the same, held by tools/expect with the script on standard input
 #   version NAME           what uname -r says in it, as a regular expression
@@ -22,6 +22,7 @@ die() {
 
 [ -x "$QUAD" ] || skip "$QUAD is not built"
 engine=${QUAD_ENGINE:-interp}
+mode=full
 out=$TEST_TMP/out
 initrd=$TEST_TMP/initrd.cpio
 guests=${QUAD_GUEST_DIR:-build/guest}
@@ -49,7 +50,7 @@ quad() {
     rc=0
     echo "+ quad run $*"
     # what the guest says is shown as it comes, so that a timeout shows how far it got
-    { "$QUAD" run --mode full --engine "$engine" "$@" </dev/null 2>&1 || printf '\nrc=%s\n' $?; } |
+    { "$QUAD" run --mode "$mode" --engine "$engine" "$@" </dev/null 2>&1 || printf '\nrc=%s\n' $?; } |
         tee "$out"
     case $(tail -n 1 "$out") in
     rc=*) rc=$(tail -n 1 "$out" | sed 's/^rc=//') ;;
@@ -59,7 +60,7 @@ quad() {
 converse() {
     echo "+ quad run $*"
     cat >"$TEST_TMP/script"
-    tools/expect -v -l "$out" "$TEST_TMP/script" -- "$QUAD" run --mode full --engine "$engine" "$@"
+    tools/expect -v -l "$out" "$TEST_TMP/script" -- "$QUAD" run --mode "$mode" --engine "$engine" "$@"
 }
 
 want() {

@@ -3,6 +3,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/kvm_pv.h"
+#include "arch/x86/persona.h"
 #include "base/bits.h"
 #include "core/machine.h"
 
@@ -96,7 +97,7 @@ void x86_cpuid(const struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t ou
     unsigned n = c->vcpu->machine->nvcpus;
 
     memset(out, 0, 4 * sizeof(out[0]));
-    if (kvm_pv_cpuid(c, leaf, out))
+    if (!c->persona && kvm_pv_cpuid(c, leaf, out))
         return;
     const struct x86_leaf *l = find_leaf(c->model, leaf);
     if (l && (leaf != 7 || sub == 0)) {
@@ -124,4 +125,6 @@ void x86_cpuid(const struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t ou
         out[2] = n - 1;
         break;
     }
+    if (c->persona)
+        c->persona->cpuid(c, leaf, sub, out);
 }

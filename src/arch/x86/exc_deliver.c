@@ -8,6 +8,7 @@
  */
 #include "arch/x86/exc.h"
 #include "arch/x86/flags.h"
+#include "arch/x86/persona.h"
 #include "arch/x86/seg.h"
 #include "arch/x86/sem_stack.h"
 #include "arch/x86/task.h"
@@ -318,6 +319,8 @@ static bool is_double_fault(const struct x86_fault *f)
 
 int x86_deliver(struct x86_cpu *c)
 {
+    if (unlikely(c->persona))
+        return c->persona->deliver(c);
     struct x86_fault f = c->fault;
     unsigned len = is_soft(&f) && c->cur ? c->cur->len : 0;
     uint64_t task = c->s.seg[SEG_TR].base;

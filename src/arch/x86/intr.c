@@ -5,6 +5,7 @@
 #include "arch/x86/flags.h"
 #include "arch/x86/kvm_pv.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/persona.h"
 #include "arch/x86/seg.h"
 #include "arch/x86/tlb.h"
 #include "base/trace.h"
@@ -86,6 +87,8 @@ bool x86_event_pending(const struct x86_cpu *c)
 {
     const struct lapic *l = c->lapic;
 
+    if (unlikely(c->persona))
+        return c->persona->pending(c);
     if (__atomic_load_n(&l->events, __ATOMIC_SEQ_CST) || c->s.nmi_pending)
         return true;
     if (__atomic_load_n(&c->s.pv_kicked, __ATOMIC_SEQ_CST))
@@ -127,6 +130,8 @@ enum x86_event x86_poll_events(struct x86_cpu *c)
 
     vcpu_request_done(c->vcpu, REQ_INTR);
     c->intr_waiting = false;
+    if (unlikely(c->persona))
+        return c->persona->poll(c);
     kvm_pv_idle_leave(c);
     bool replaced = take_posted(c);
     if (c->s.mp_state == MP_WAIT_SIPI)

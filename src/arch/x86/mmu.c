@@ -516,6 +516,23 @@ const uint8_t *x86_fetch_page(struct x86_cpu *c, uint64_t lin, uint64_t *gpa,
     return (*slot)->hva + (*gpa - (*slot)->gpa);
 }
 
+struct x86_tlbe *x86_try(struct x86_cpu *c, uint64_t lin, enum x86_access acc)
+{
+    enum x86_tlb_ctx ctx = current_ctx(c);
+    struct x86_tlbe *e = x86_tlbe(c->tlbs[ctx], lin);
+    uint64_t tag = (lin & X86_PAGE_MASK) | c->asid;
+    struct x86_walk w;
+
+    if (likely((acc == ACC_READ ? e->tag_r : acc == ACC_WRITE ? e->tag_w : e->tag_x) == tag))
+        return e;
+    if (!x86_is_canonical(lin) || !x86_walk(c, lin, acc, ctx, false, &w))
+        return NULL;
+    e = fill(c, lin, ctx, &w);
+    if (!e || (acc == ACC_WRITE && e->tag_w != tag))
+        return NULL; /* a device window, or ROM */
+    return e;
+}
+
 bool x86_walk_peek(struct x86_cpu *c, uint64_t lin, uint64_t *gpa)
 {
     struct x86_walk w;

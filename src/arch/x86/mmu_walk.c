@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "arch/x86/mmu_walk.h"
 
+#include "arch/x86/persona.h"
 #include "base/bits.h"
 #include "core/machine.h"
 
@@ -164,8 +165,9 @@ static int walk_once(struct x86_cpu *c, uint64_t lin, enum x86_access acc, enum 
 
     w->error = error_base(c, acc, ctx);
     if (c->s.efer & EFER_LMA) {
-        rc = descend(c, lin, levels_4, ARRAY_LEN(levels_4), c->s.cr3 & c->pa_mask & X86_PAGE_MASK,
-                     peek, &st, &w->error);
+        uint64_t root = c->persona && ctx == TLB_USER ? c->pv_user_cr3 : c->s.cr3;
+        rc = descend(c, lin, levels_4, ARRAY_LEN(levels_4), root & c->pa_mask & X86_PAGE_MASK, peek,
+                     &st, &w->error);
     } else if (st.wide) {
         uint64_t pdpte = c->s.pdpte[bits_get(lin, 31, 30)];
         if (!(pdpte & PTE_P))
@@ -207,9 +209,19 @@ bool x86_walk(struct x86_cpu *c, uint64_t lin, enum x86_access acc, enum x86_tlb
                                .can_x = true};
         return true;
     }
+    if (c->persona) {
+        w->error = error_base(c, acc, ctx);
+        enum x86_region who = c->persona->region(c, lin, acc, ctx, w);
+        if (who != REGION_TABLES)
+            return who == REGION_OWN;
+    }
     int rc;
     while ((rc = walk_once(c, lin, acc, ctx, peek, w)) < 0)
         ;
+    if (rc && c->persona && !c->persona->frame(c, w->pa)) {
+        w->error |= PF_P | PF_RSVD;
+        return false;
+    }
     return rc;
 }
 

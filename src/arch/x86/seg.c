@@ -5,13 +5,16 @@
 #include "arch/x86/seg.h"
 
 #include "arch/x86/debug.h"
+#include "arch/x86/persona.h"
 #include "base/bits.h"
 
 void x86_pick_tlb(struct x86_cpu *c)
 {
     enum x86_tlb_ctx ctx = TLB_USER;
 
-    if (c->cpl != 3)
+    if (c->pv_kernel)
+        ctx = TLB_SUPER_AC;
+    else if (c->cpl != 3)
         ctx = (c->s.rflags & FL_AC) || !(c->s.cr4 & CR4_SMAP) ? TLB_SUPER_AC : TLB_SUPER;
     c->tlb = c->tlbs ? c->tlbs[ctx] : NULL;
 }
@@ -140,6 +143,10 @@ static bool desc_lin(const struct x86_cpu *c, uint16_t sel, unsigned size, uint6
 
 bool x86_desc_try(struct x86_cpu *c, struct x86_desc *d, uint16_t sel)
 {
+    if (unlikely(c->persona)) {
+        d->lin = d->high = 0;
+        return c->persona->desc(c, sel, &d->raw);
+    }
     if (!desc_lin(c, sel, 8, &d->lin))
         return false;
     d->raw = x86_sys_ld(c, TLB_SUPER, d->lin, 8);
@@ -151,8 +158,8 @@ bool x86_desc_try_high(struct x86_cpu *c, struct x86_desc *d, uint16_t sel)
 {
     uint64_t lin;
 
-    if (!desc_lin(c, sel, 16, &lin))
-        return false;
+    if (c->persona || !desc_lin(c, sel, 16, &lin))
+        return false; /* personas have no system descriptors */
     d->high = x86_sys_ld(c, TLB_SUPER, lin + 8, 8);
     return true;
 }
@@ -171,7 +178,8 @@ void x86_desc_accessed(struct x86_cpu *c, struct x86_desc *d)
     if (d->raw & bit)
         return;
     d->raw |= bit;
-    x86_sys_st(c, TLB_SUPER, d->lin + 5, 1, (d->raw >> 40) & 0xff);
+    if (!c->persona)
+        x86_sys_st(c, TLB_SUPER, d->lin + 5, 1, (d->raw >> 40) & 0xff);
 }
 
 void x86_seg_put(struct x86_cpu *c, unsigned seg, uint16_t sel, uint64_t raw)

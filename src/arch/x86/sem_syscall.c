@@ -4,6 +4,7 @@
  * compatibility mode through CSTAR, no SYSENTER in long mode, SYSRET leaves the hidden part of SS.
  * [APM3 SYSCALL, SYSRET, SYSENTER, SYSEXIT]
  */
+#include "arch/x86/persona.h"
 #include "arch/x86/seg.h"
 #include "arch/x86/sem.h"
 
@@ -29,6 +30,10 @@ void sem_syscall(struct x86_cpu *c, const struct x86_insn *in)
     unsigned sel = (c->s.star >> 32) & 0xfffc;
 
     (void)in;
+    if (c->persona) {
+        c->persona->syscall(c);
+        return;
+    }
     if (!(c->s.efer & EFER_SCE) || !(c->mode & MODE_PROT))
         x86_ud(c);
     if (c->mode & MODE_LMA) {

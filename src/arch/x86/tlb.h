@@ -230,6 +230,10 @@ void x86_set_efer(struct x86_cpu *c, uint64_t v);
 const uint8_t *x86_fetch_page(struct x86_cpu *c, uint64_t lin, uint64_t *gpa,
                               struct mem_slot **slot);
 
+/* The entry through which the current mode reaches [lin, end of its page) in RAM, or NULL where an
+ * access would fault: for hypercalls, which answer with an error. */
+struct x86_tlbe *x86_try(struct x86_cpu *c, uint64_t lin, enum x86_access acc);
+
 /* Debugger's and monitor's view: translate without faults or A/D updates; false: not mapped. */
 bool x86_walk_peek(struct x86_cpu *c, uint64_t lin, uint64_t *gpa);
 
