@@ -26,7 +26,8 @@ enum {
     JIT_TARGET, /* of an indirect call, while its return address is pushed */
 };
 
-enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2, JIT_VEC_OUT = 4 };
+/* JIT_NO_X87 also while an exception is unmasked or pending; JIT_X87_OUT: as JIT_VEC_OUT. */
+enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2, JIT_VEC_OUT = 4, JIT_X87_OUT = 8, JIT_NO_X87 = 16 };
 
 struct jump {
     uint64_t lin, tag;
@@ -51,7 +52,7 @@ struct jit_vcpu {
     /* Stubs, as executable addresses. */
     unsigned (*enter)(const void *code);
     const uint8_t *exit, *exit_link, *lookup, *helper, *helper_last, *note, *exit_spilled,
-        *vec_in;
+        *vec_in, *x87_in;
     uint64_t n_helper_of[X86_OP_COUNT];
     FILE *perf_map; /* borrowed, or NULL */
     uint64_t n_translated, n_enter, n_interp, n_faults, n_polls, n_flush, n_links, n_helper;
@@ -71,9 +72,15 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err); /* writes the stub
 bool jit_translate(struct jit_vcpu *jv, struct block *b);
 void jit_patch(struct jit_vcpu *jv, uint8_t *end_rw, const void *code);
 
+/* The x87's registers into the host's, and back. All C code that native code calls begins with
+ * taking them back where they are in the host's. */
+void jit_x87_load(const struct x86_cpu *c);
+void jit_x87_save(struct x86_cpu *c);
+
 /* Called from native code. */
 int jit_helper(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);
 void jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);
+int jit_x87_in(struct x86_cpu *c, const void *unused, uint64_t off_next);
 int jit_note(struct x86_cpu *c, struct x86_tlbe *e, uint64_t off_next);
 
 #endif

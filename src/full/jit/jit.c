@@ -13,6 +13,7 @@
 #include "arch/x86/flags.h"
 #include "arch/x86/mmu.h"
 #include "arch/x86/tlb.h"
+#include "arch/x86/x87.h"
 #include "core/machine.h"
 #include "full/jit/backend.h"
 #include "full/run.h"
@@ -37,13 +38,26 @@ static void flags_out(struct x86_cpu *c)
     c->scratch[JIT_FLAGS] = (fl & 0xff) << 8 | (fl & FL_OF ? 1 : 0);
 }
 
-/* JIT_SIMD while the vector registers are in the record. */
+/* JIT_SIMD while the vector and x87 registers are in the record. */
 static uint64_t simd_word(const struct x86_cpu *c)
 {
     bool sse = (c->s.cr4 & CR4_OSFXSR) && !(c->s.cr0 & (CR0_EM | CR0_TS));
     bool vex = (c->s.cr4 & CR4_OSXSAVE) && (c->s.xcr0 & 6) == 6 && !(c->s.cr0 & CR0_TS);
 
-    return (sse ? 0u : JIT_NO_SSE) | (vex ? 0u : JIT_NO_VEX) | JIT_VEC_OUT;
+    bool x87 = !(c->s.cr0 & (CR0_EM | CR0_TS)) && !(c->s.fsw & FSW_ES) &&
+               (c->s.fcw & FLOAT_ALL) == FLOAT_ALL;
+
+    return (sse ? 0u : JIT_NO_SSE) | (vex ? 0u : JIT_NO_VEX) | (x87 ? 0u : JIT_NO_X87) |
+           JIT_VEC_OUT | JIT_X87_OUT;
+}
+
+/* First thing in C code. */
+static inline void x87_take_back(struct x86_cpu *c)
+{
+    if (unlikely(!(c->scratch[JIT_SIMD] & JIT_X87_OUT))) {
+        jit_x87_save(c);
+        c->scratch[JIT_SIMD] |= JIT_X87_OUT;
+    }
 }
 
 /* One instruction by its function; RIP is then where it leads. */
@@ -51,6 +65,7 @@ static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
 {
     struct jit_vcpu *jv = c->engine;
 
+    x87_take_back(c);
     jv->n_helper++;
     jv->n_helper_of[in->op]++;
     flags_in(c);
@@ -95,6 +110,7 @@ static void note_done(struct jit_vcpu *jv, uint64_t off)
 
 int jit_note(struct x86_cpu *c, struct x86_tlbe *e, uint64_t off_next)
 {
+    x87_take_back(c);
     c->end = (const struct x86_insn *)(const void *)e; /* anything but NULL */
     x86_store_note(c, e, 0);
     if (c->end)
@@ -105,6 +121,21 @@ int jit_note(struct x86_cpu *c, struct x86_tlbe *e, uint64_t off_next)
     if (((const struct jit_vcpu *)c->engine)->single)
         note_done(c->engine, off_next);
     return 1;
+}
+
+/* The x87 may be used as it is; else out of the block, in front of the instruction at off_next. */
+int jit_x87_in(struct x86_cpu *c, const void *unused, uint64_t off_next)
+{
+    (void)unused;
+    if (c->scratch[JIT_SIMD] & JIT_NO_X87) {
+        c->s.r[X86_RIP] += off_next;
+        if (((const struct jit_vcpu *)c->engine)->single)
+            note_done(c->engine, off_next);
+        return 1;
+    }
+    jit_x87_load(c);
+    c->scratch[JIT_SIMD] &= ~(uint64_t)JIT_X87_OUT;
+    return 0;
 }
 
 /* ---------------------------------------------------------------------------------------- cache */
@@ -230,6 +261,7 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     bool shadow = c->s.intr_shadow;
     c->s.intr_shadow = false;
     jv->enter(b->code);
+    x87_take_back(c);
     flags_in(c);
     if (shadow && c->scratch[JIT_NATIVE] == jv->before)
         c->s.intr_shadow = true;

@@ -303,6 +303,12 @@ const char *compare_all(const struct regs *a, const struct regs *b, uint64_t fla
         return hex2("rflags", a->rflags, b->rflags);
     if ((what = cmp_x87(&any, a, b)))
         return what;
+    if (a->fip != b->fip)
+        return hex2("fip", a->fip, b->fip);
+    if (a->fdp != b->fdp)
+        return hex2("fdp", a->fdp, b->fdp);
+    if (a->fop != b->fop || a->fcs != b->fcs || a->fds != b->fds)
+        return hex2("fop, fcs or fds", a->fop, b->fop);
     return cmp_vector(&any, a, b);
 }
 

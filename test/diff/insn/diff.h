@@ -40,6 +40,8 @@ struct regs {
     uint8_t ftw; /* abridged, physical numbers */
     uint32_t mxcsr;
     union x86_ymm ymm[16];
+    uint64_t fip, fdp; /* ours only */
+    uint16_t fop, fcs, fds;
     /* after: */
     int vector; /* NO_FAULT */
     uint32_t error;

@@ -180,6 +180,11 @@ static void store(const struct x86_cpu *cpu, struct regs *r)
     r->fsw = s->fsw;
     r->ftw = s->ftw;
     r->mxcsr = s->mxcsr;
+    r->fip = s->fip;
+    r->fdp = s->fdp;
+    r->fop = s->fop;
+    r->fcs = s->fcs;
+    r->fds = s->fds;
     memcpy(r->ymm, s->ymm, sizeof s->ymm);
     for (unsigned i = 0; i < 6; i++)
         r->sel[i] = s->seg[i].sel;

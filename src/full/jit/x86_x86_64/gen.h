@@ -29,11 +29,21 @@ enum slow_kind {
     SLOW_INSN, /* the whole instruction by its function, then on behind it */
     SLOW_LAST, /* the same for one that ends the block */
     SLOW_NOTE, /* after a store: its page's flags are not plain dirty */
+    SLOW_X87,  /* the same of the x87's registers */
     SLOW_SIMD, /* vector registers are not in the host's, or forbidden */
     SLOW_LINK, /* the end of a block whose successor is not linked */
 };
 
 #define NOTE_RIP_IS_SET UINT32_MAX
+
+/* The x87's registers while generating: `in` the host's; and the last instruction that FIP, FOP, FCS
+ * (and with `memory` FDS) do not tell yet. at: as off. */
+struct x87_note {
+    bool in, pending, memory;
+    uint8_t seg;
+    uint16_t fop;
+    int32_t at;
+};
 
 struct slow {
     enum slow_kind kind;
@@ -44,6 +54,7 @@ struct slow {
     uint32_t off_next;
     enum fl_where join; /* flags where `resume` expects them */
     bool vec;           /* `resume` expects the vector registers in the host's */
+    struct x87_note x87; /* when it begins; but `in` as `resume` expects it */
     uint8_t forbidden;  /* SLOW_SIMD: these of JIT_NO_* are tested; then the function... */
     int insn;           /* ...by this SLOW_INSN */
 };
@@ -62,6 +73,7 @@ struct gen {
     int insn_slow; /* index of this instruction's SLOW_INSN entry, or -1 */
     unsigned simd_checked; /* JIT_NO_* that were tested since the vector registers came into the
                               host's; 0: they may be in the record */
+    struct x87_note x87;
     bool ended;    /* control does not fall out of the last instruction */
 };
 
@@ -113,6 +125,12 @@ void gen_slow_if(struct gen *g, unsigned cc, bool last);
 /* Vector registers in the host's and allowed; bit: one of JIT_NO_*. Loses the host's flags. */
 void gen_vec_need(struct gen *g, unsigned bit);
 
+/* A jump, if not equal, to where the x87's registers are brought in. */
+void gen_slow_x87(struct gen *g);
+/* Write what n says, or what is still to be written; loses S0. */
+void gen_x87_note(struct gen *g, const struct x87_note *n);
+void gen_x87_flush(struct gen *g);
+
 void gen_helper(struct gen *g);
 void gen_helper_last(struct gen *g);
 void gen_exit_direct(struct gen *g, int64_t delta);
@@ -124,6 +142,7 @@ bool gen_muldiv(struct gen *g);
 bool gen_bits(struct gen *g);
 bool gen_flags(struct gen *g);
 bool gen_high8(struct gen *g); /* before the others: all that have AH, CH, DH, BH */
+bool gen_x87(struct gen *g);
 bool gen_flow(struct gen *g);
 bool gen_simd(struct gen *g);
 

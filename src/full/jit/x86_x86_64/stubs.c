@@ -203,6 +203,8 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     as_jump_to(a, JMP, exit_spilled);
     const uint8_t *note = a->p;
     stub_call(a, jv->cpu, (uintptr_t)jit_note, exit_spilled);
+    const uint8_t *x87_in = a->p;
+    stub_call(a, jv->cpu, (uintptr_t)jit_x87_in, exit_spilled);
     const uint8_t *lookup = a->p;
     stub_lookup(a, exit);
     const uint8_t *vec_in = a->p;
@@ -216,6 +218,7 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     jv->note = note + cc->to_rx;
     jv->lookup = lookup + cc->to_rx;
     jv->vec_in = vec_in + cc->to_rx;
+    jv->x87_in = x87_in + cc->to_rx;
     cc->used = cc->base_used = ALIGN_UP((size_t)(a->p - cc->rw), (size_t)64);
     if (a->full)
         return fail(err, ENOMEM, "jit: code cache too small");

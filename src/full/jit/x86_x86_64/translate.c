@@ -87,7 +87,7 @@ static struct slow *slow_new(struct gen *g, enum slow_kind kind)
     struct slow *s = &g->slow[g->nslow++];
 
     *s = (struct slow){.kind = kind, .in = g->in, .off_next = g->off_next,
-                       .vec = g->simd_checked != 0};
+                       .vec = g->simd_checked != 0, .x87 = g->x87};
     return s;
 }
 
@@ -105,6 +105,16 @@ void gen_slow_if(struct gen *g, unsigned cc, bool last)
     struct slow *s = insn_slow(g, last);
 
     s->from[s->nfrom++] = as_jump(&g->as, cc);
+}
+
+void gen_slow_x87(struct gen *g)
+{
+    struct slow *s = slow_new(g, SLOW_X87);
+
+    s->from[s->nfrom++] = as_jump(&g->as, CC_NE);
+    s->resume = g->as.p;
+    insn_slow(g, false);
+    s->insn = g->insn_slow;
 }
 
 void gen_vec_need(struct gen *g, unsigned bit)
@@ -178,10 +188,12 @@ static void helper_args(struct gen *g, const struct x86_insn *in, uint32_t off_n
 void gen_helper(struct gen *g)
 {
     fl_save(g);
+    gen_x87_flush(g);
     helper_args(g, g->in, g->off_next);
     as_jump_to(&g->as, CALL, to_rw(g, g->jv->helper));
     fl_lost(g);
     g->simd_checked = 0;
+    g->x87.in = false;
 }
 
 void gen_helper_last(struct gen *g)
@@ -231,6 +243,33 @@ static void emit_slow_simd(struct gen *g, const struct slow *s)
     as_jump_to(a, JMP, s->resume);
 }
 
+/* After C code: registers that `resume` expects in the host's. */
+static void emit_back(struct gen *g, const struct slow *s)
+{
+    struct as *a = &g->as;
+
+    if (s->x87.in) {
+        as_mov_imm(a, ADDR, s->off_next);
+        as_jump_to(a, CALL, to_rw(g, g->jv->x87_in));
+    }
+    if (s->vec)
+        as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
+}
+
+static void emit_slow_x87(struct gen *g, const struct slow *s)
+{
+    struct as *a = &g->as;
+    struct slow *insn = &g->slow[s->insn];
+
+    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false);
+    as_8(a, JIT_NO_X87);
+    insn->from[insn->nfrom++] = as_jump(a, CC_NE);
+    as_jump_to(a, CALL, to_rw(g, g->jv->x87_in));
+    if (s->vec)
+        as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
+    as_jump_to(a, JMP, s->resume);
+}
+
 static void emit_slow(struct gen *g, struct slow *s)
 {
     struct as *a = &g->as;
@@ -239,12 +278,13 @@ static void emit_slow(struct gen *g, struct slow *s)
         return;
     for (unsigned i = 0; i < s->nfrom; i++)
         as_patch(s->from[i], a->p);
+    if (s->kind == SLOW_INSN || s->kind == SLOW_LAST || s->kind == SLOW_NOTE)
+        gen_x87_note(g, &s->x87);
     switch (s->kind) {
     case SLOW_INSN:
         helper_args(g, s->in, s->off_next);
         as_jump_to(a, CALL, to_rw(g, g->jv->helper));
-        if (s->vec)
-            as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
+        emit_back(g, s);
         if (s->join != FL_IN_MEM)
             fl_load_host(g);
         as_jump_to(a, JMP, s->resume);
@@ -256,9 +296,11 @@ static void emit_slow(struct gen *g, struct slow *s)
     case SLOW_NOTE:
         as_mov_imm(a, ADDR, s->off_next);
         as_jump_to(a, CALL, to_rw(g, g->jv->note));
-        if (s->vec)
-            as_jump_to(a, CALL, to_rw(g, g->jv->vec_in));
+        emit_back(g, s);
         as_jump_to(a, JMP, s->resume);
+        break;
+    case SLOW_X87:
+        emit_slow_x87(g, s);
         break;
     case SLOW_SIMD:
         emit_slow_simd(g, s);
@@ -300,6 +342,8 @@ static void gen_insn(struct gen *g)
     const struct x86_insn *in = g->in;
 
     g->insn_slow = -1;
+    if (in->flags & (IN_BRANCH | IN_ENDBLOCK) || ends_for_mxcsr(in))
+        gen_x87_flush(g);
     if (ends_for_mxcsr(in) || (in->flags & IN_ENDBLOCK)) {
         gen_helper_last(g);
         return;
@@ -307,13 +351,14 @@ static void gen_insn(struct gen *g)
     if (in->flags & IN_BRANCH) {
         if (!gen_flow(g))
             gen_helper_last(g);
-    } else if (!gen_integer(g) && !gen_simd(g)) {
+    } else if (!gen_integer(g) && !gen_simd(g) && !gen_x87(g)) {
         gen_helper(g);
     }
     if (g->insn_slow >= 0) {
         g->slow[g->insn_slow].resume = g->as.p;
         g->slow[g->insn_slow].join = g->fl;
         g->slow[g->insn_slow].vec = g->simd_checked != 0;
+        g->slow[g->insn_slow].x87.in = g->x87.in;
     }
 }
 
@@ -334,6 +379,7 @@ bool jit_translate(struct jit_vcpu *jv, struct block *b)
         g->off_next += g->in->len;
         gen_insn(g);
     }
+    gen_x87_flush(g);
     if (!g->ended)
         gen_exit_direct(g, g->off_next);
     for (unsigned i = 0; i < g->nslow; i++)
