@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "board/memmap.h"
 
+struct blk;
 struct board;
 struct chr;
 struct dev;
@@ -33,6 +34,14 @@ struct board_config {
     const struct firmware *firmware;   /* borrowed; NULL: a kernel is loaded */
 };
 
+/* A drive on a controller that the board has or makes. */
+struct board_drive {
+    bool ide;    /* else SATA */
+    bool cdrom;
+    struct blk *blk; /* borrowed */
+    const char *serial; /* may be NULL */
+};
+
 struct board_type {
     const char *name; /* "pc-1" */
     const char *help;
@@ -44,6 +53,8 @@ struct board_type {
     int (*load)(struct board *b, struct loader *l, struct error *err);
     /* Put a PCI function into the next free slot; before load. NULL: no PCI bus. */
     int (*add_pci)(struct board *b, struct dev *dev, struct error *err);
+    /* Before load; ENOSPC when the controller is full. NULL: no such controllers. */
+    int (*add_drive)(struct board *b, const struct board_drive *drive, struct error *err);
     void (*power_button)(struct board *b); /* any thread */
     uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
     void (*destroy)(struct board *b);      /* NULL is fine */

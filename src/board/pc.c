@@ -4,6 +4,7 @@
  *
  *     ISA 0  timer (I/O APIC input 2)    ISA 1  keyboard     ISA 3, 4  serial ports
  *     ISA 8  RTC                         ISA 9  ACPI         ISA 12    mouse
+ *     ISA 14, 15  IDE, where drives are on it
  *     PIRQA..H: I/O APIC inputs 16..23, or the ISA interrupts 10 and 11
  *
  * Every ISA interrupt goes to the 8259 pair and to the I/O APIC (irq_fanout). With firmware the
@@ -24,6 +25,8 @@
 #include "board/smbios.h"
 #include "core/machine.h"
 #include "dev/acpi_pm_ich9.h"
+#include "dev/ata/ahci_ich9.h"
+#include "dev/ata/ide_piix3.h"
 #include "dev/debugcon.h"
 #include "dev/dma_i8237.h"
 #include "dev/fw_cfg.h"
@@ -67,6 +70,8 @@ struct pc {
     struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg;
     struct dev *serial[BOARD_SERIALS];
     struct dev *host, *lpc;
+    struct dev *ahci, *ide; /* NULL: no drive is on it */
+    unsigned n_sata, n_ide;
     struct irq_or pic_in[16];   /* source 0 the ISA device, 1 the LPC bridge's PIRQs */
     struct irq_or ioapic_in[8]; /* inputs 16..23; source 0 the PIRQ, 1 the HPET */
     struct irq_fanout isa[16];
@@ -530,6 +535,47 @@ static int pc_add_pci(struct board *b, struct dev *dev, struct error *err)
     return pci_add(bus, dev, PCI_DEVFN(slot, 0), err);
 }
 
+static int add_ahci(struct pc *pc, struct error *err)
+{
+    int rc = dev_create(&ahci_ich9_type, "sata", pc->board.machine, &pc->ahci, err);
+
+    return rc ? rc : pci_add(q35_host_bus(pc->host), pc->ahci, PCI_DEVFN(31, 2), err);
+}
+
+static int add_ide(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    int rc = dev_create(&ide_piix3_type, "ide", m, &pc->ide, err);
+
+    if (rc)
+        return rc;
+    dev_map(pc->ide, IDE_PIIX3_WIN_COMMAND0, &m->ports, 0x1f0);
+    dev_map(pc->ide, IDE_PIIX3_WIN_CONTROL0, &m->ports, 0x3f6);
+    dev_map(pc->ide, IDE_PIIX3_WIN_COMMAND1, &m->ports, 0x170);
+    dev_map(pc->ide, IDE_PIIX3_WIN_CONTROL1, &m->ports, 0x376);
+    dev_wire(pc->ide, IDE_PIIX3_LINE_IRQ0, pc->isa_line[14]);
+    dev_wire(pc->ide, IDE_PIIX3_LINE_IRQ1, pc->isa_line[15]);
+    return pci_add(q35_host_bus(pc->host), pc->ide, PCI_DEVFN(1, 0), err);
+}
+
+static int pc_add_drive(struct board *b, const struct board_drive *d, struct error *err)
+{
+    struct pc *pc = container_of(b, struct pc, board);
+
+    if (d->ide ? pc->n_ide == IDE_PIIX3_DRIVES : pc->n_sata == AHCI_ICH9_PORTS)
+        return fail(err, ENOSPC, "board %s has room for %u drives on %s", b->type->name,
+                    d->ide ? IDE_PIIX3_DRIVES : AHCI_ICH9_PORTS, d->ide ? "IDE" : "SATA");
+    if (d->ide && !pc->ide && add_ide(pc, err))
+        return -err->code;
+    if (!d->ide && !pc->ahci && add_ahci(pc, err))
+        return -err->code;
+    if (d->ide)
+        ide_piix3_attach(pc->ide, pc->n_ide++, d->blk, d->cdrom, d->serial);
+    else
+        ahci_ich9_attach(pc->ahci, pc->n_sata++, d->blk, d->cdrom, d->serial);
+    return 0;
+}
+
 static void pc_power_button(struct board *b)
 {
     acpi_pm_ich9_power_button(container_of(b, struct pc, board)->pm);
@@ -542,6 +588,7 @@ const struct board_type board_pc_1 = {
     .create = pc_create,
     .load = pc_load,
     .add_pci = pc_add_pci,
+    .add_drive = pc_add_drive,
     .power_button = pc_power_button,
     .destroy = pc_destroy,
 };

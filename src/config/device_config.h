@@ -11,6 +11,7 @@
 struct disk_config {
     const char *file;
     const char *format, *cache, *serial, *rings;
+    const char *bus; /* virtio, ahci, ide; NULL: virtio, of a CD ahci */
     bool readonly;
     uint64_t queues, iops, rate;
     char *text; /* owned: what the strings point into */

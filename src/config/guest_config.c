@@ -40,8 +40,10 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, serial, .name = "serial", .kind = OPT_LIST, .arg = "WHERE",
         .help = "serial port, the first one first: stdio, file:PATH, socket:PATH, pty, null"),
     OPT(struct guest_config, disks, .name = "disk", .kind = OPT_LIST, .arg = "FILE[,OPTION]...",
-        .help = "disk image; options: format=F, readonly, cache=writeback|writethrough|unsafe, "
+        .help = "disk image; options: if=virtio|ahci|ide, format=F, readonly, cache=writeback|writethrough|unsafe, "
                 "serial=S, queues=N, iops=N, rate=SIZE"),
+    OPT(struct guest_config, cdroms, .name = "cdrom", .kind = OPT_LIST, .arg = "FILE[,if=ide]",
+        .help = "CD or DVD image in a drive of its own"),
     OPT(struct guest_config, nics, .name = "nic", .kind = OPT_LIST, .arg = "NET[,OPTION]...",
         .help = "network card on user, tap or null; options: mac=M, forward=F, interface=I, "
                 "pcap=FILE, rate=SIZE"),
@@ -128,9 +130,10 @@ int guest_config_check(const struct guest_config *c, struct error *err)
 
     const char *firmware = guest_config_firmware(c);
 
-    if (!c->kernel && !c->disks.count && !c->image)
+    if (!c->kernel && !c->disks.count && !c->cdroms.count && !c->image)
         return fail(err, EINVAL, "no image and no kernel given; try: quad image ls, --kernel "
-                                 "/boot/vmlinuz-..., or --disk with a disk that boots by itself");
+                                 "/boot/vmlinuz-..., or --disk or --cdrom with a system that boots "
+                                 "by itself");
     if (!c->kernel && !firmware && !c->image)
         return fail(err, EINVAL, "--firmware none needs a kernel; try: --kernel /boot/vmlinuz-...");
     if (c->kernel && firmware)

@@ -19,7 +19,7 @@ struct guest_config {
     struct opt_list modules;
     uint64_t memory, cpus;
     struct opt_list serial;
-    struct opt_list disks, nics, forwards;
+    struct opt_list disks, cdroms, nics, forwards;
     const char *image; /* name or file that the guest's own disk stands on */
     const char *hostname, *user_data;
     struct opt_list users, ssh_keys;

@@ -20,19 +20,19 @@ static enum pool_cache cache_of(const char *word)
                                            : POOL_WRITEBACK;
 }
 
-static int open_image(struct disks *d, const struct disk_config *c, struct error *err)
+static int open_image(struct disks *d, const struct disk_config *c, bool cdrom, struct error *err)
 {
     const struct disk_options o = {.path = c->file,
                                    .format = c->format,
-                                   .readonly = c->readonly,
+                                   .readonly = c->readonly || cdrom,
                                    .formats = registry_disks};
     const struct pool_limits limits = {.iops = c->iops, .bytes = c->rate};
     struct disk *disk;
     int rc = disk_open(&disk, &o, err);
 
     if (rc)
-        return error_prefix(err, "--disk");
-    if (disk->probed && !strcmp(disk->format->name, "raw"))
+        return error_prefix(err, cdrom ? "--cdrom" : "--disk");
+    if (disk->probed && !strcmp(disk->format->name, "raw") && !cdrom)
         log_notice("%s: taken for a raw disk; try: --disk %s,format=raw to say so", c->file,
                    c->file);
     d->blk[d->n] = pool_create(disk, cache_of(c->cache));
@@ -41,48 +41,81 @@ static int open_image(struct disks *d, const struct disk_config *c, struct error
     return 0;
 }
 
-static int open_one(struct disks *d, const char *text, struct board *board, struct error *err)
+static int add_virtio(struct disks *d, const struct disk_config *c, unsigned n,
+                      struct board *board, struct error *err)
+{
+    struct machine *m = board->machine;
+    struct dev *dev;
+    int rc = dev_create(&virtio_blk_type, d->name[n], m, &dev, err);
+
+    if (rc)
+        return rc;
+    virtio_blk_configure(
+        dev, &(struct virtio_blk_config){.blk = d->front[n],
+                                         .serial = c->serial,
+                                         .queues = (unsigned)(c->queues ? c->queues : m->nvcpus)});
+    if (c->rings && !strcmp(c->rings, "split"))
+        virtio_leave_out(dev, VIRTIO_F_RING_PACKED);
+    return board->type->add_pci(board, dev, err);
+}
+
+static int add_drive(struct disks *d, const struct disk_config *c, bool cdrom, unsigned n,
+                     struct board *board, struct error *err)
+{
+    const struct board_drive drive = {.ide = c->bus && !strcmp(c->bus, "ide"),
+                                      .cdrom = cdrom,
+                                      .blk = d->front[n],
+                                      .serial = c->serial ? c->serial : d->name[n]};
+
+    if (!board->type->add_drive)
+        return fail(err, EINVAL, "board %s has no controller for %s", board->type->name,
+                    c->bus ? c->bus : "a CD drive");
+    return board->type->add_drive(board, &drive, err);
+}
+
+static int open_one(struct disks *d, const char *text, bool cdrom, struct board *board,
+                    struct error *err)
 {
     struct machine *m = board->machine;
     struct disk_config c;
-    struct dev *dev;
     int rc = disk_config_parse(&c, text, err);
 
     if (rc)
         return rc;
-    rc = open_image(d, &c, err);
+    bool is_virtio = c.bus ? !strcmp(c.bus, "virtio") : !cdrom;
+    if (cdrom && is_virtio)
+        rc = fail(err, EINVAL, "--cdrom %s: there is no virtio CD drive; try: if=ahci or if=ide",
+                  text);
+    else if (!is_virtio && (c.queues || c.rings))
+        rc = fail(err, EINVAL, "--%s %s: queues and rings are settings of if=virtio",
+                  cdrom ? "cdrom" : "disk", text);
+    else
+        rc = open_image(d, &c, cdrom, err);
     if (!rc) {
         unsigned n = d->n++;
         d->front[n] = m->tape ? tape_blk(m->tape, d->blk[n]) : d->blk[n];
-        d->name[n] = xasprintf("disk%u", n);
-        rc = dev_create(&virtio_blk_type, d->name[n], m, &dev, err);
-        if (!rc) {
-            virtio_blk_configure(
-                dev, &(struct virtio_blk_config){.blk = d->front[n],
-                                                 .serial = c.serial,
-                                                 .queues = (unsigned)(c.queues ? c.queues
-                                                                               : m->nvcpus)});
-            if (c.rings && !strcmp(c.rings, "split"))
-                virtio_leave_out(dev, VIRTIO_F_RING_PACKED);
-            rc = board->type->add_pci(board, dev, err);
-        }
+        d->name[n] = xasprintf("%s%u", cdrom ? "cdrom" : "disk", n);
+        rc = is_virtio ? add_virtio(d, &c, n, board, err)
+                       : add_drive(d, &c, cdrom, n, board, err);
     }
     disk_config_free(&c);
     return rc;
 }
 
-int disks_open(struct disks *d, const struct opt_list *list, struct board *board, struct error *err)
+int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_list *cdroms,
+               struct board *board, struct error *err)
 {
-    if (list->count > DISKS_MAX)
-        return fail(err, EINVAL, "--disk: more than %d", DISKS_MAX);
-    if (list->count && !board->type->add_pci)
+    int rc = 0;
+
+    if (disks->count + cdroms->count > DISKS_MAX)
+        return fail(err, EINVAL, "--disk, --cdrom: more than %d", DISKS_MAX);
+    if (disks->count && !board->type->add_pci)
         return fail(err, EINVAL, "--disk: board %s has no PCI bus", board->type->name);
-    for (size_t i = 0; i < list->count; i++) {
-        int rc = open_one(d, list->items[i], board, err);
-        if (rc)
-            return rc;
-    }
-    return 0;
+    for (size_t i = 0; !rc && i < disks->count; i++)
+        rc = open_one(d, disks->items[i], false, board, err);
+    for (size_t i = 0; !rc && i < cdroms->count; i++)
+        rc = open_one(d, cdroms->items[i], true, board, err);
+    return rc;
 }
 
 void disks_close(struct disks *d)

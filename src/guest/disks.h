@@ -20,7 +20,8 @@ struct disks {
     unsigned n;
 };
 
-int disks_open(struct disks *d, const struct opt_list *list, struct board *board, struct error *err);
+int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_list *cdroms,
+               struct board *board, struct error *err);
 void disks_close(struct disks *d); /* after the machine is gone */
 
 #endif

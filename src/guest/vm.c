@@ -381,7 +381,7 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
     rc = board->create(&vm->board, m, &bc, err);
     if (!rc)
-        rc = disks_open(&vm->disks, &vm->config->disks, vm->board, err);
+        rc = disks_open(&vm->disks, &vm->config->disks, &vm->config->cdroms, vm->board, err);
     if (!rc)
         rc = nics_open(&vm->nics,
                        &(struct nics_config){&vm->config->nics, &vm->config->forwards, bc.uuid},

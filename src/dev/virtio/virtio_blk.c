@@ -74,6 +74,7 @@ struct vblk {
     pthread_cond_t idle;
     struct list_node finished; /* requests whose answer is not in the ring yet */
     unsigned in_flight;
+    bool answering; /* a thread of the back end is about to answer: it does so for all */
     uint64_t epoch;
     bool answered; /* by the current notify, at once */
     uint64_t n_requests, n_errors, n_unsupported;
@@ -148,7 +149,9 @@ static void answer_finished(struct vblk *d)
             vq_signal(&d->v, qi);
 }
 
-static void finish(struct request *r)
+/* True: the caller answers. One thread of the back end at most waits for dev->lock: the others must be
+ * there for what is still in flight, for which a reset waits with that lock held. */
+static bool finish(struct request *r)
 {
     struct vblk *d = r->d;
 
@@ -156,7 +159,10 @@ static void finish(struct request *r)
     list_append(&d->finished, &r->node);
     if (!--d->in_flight)
         pthread_cond_broadcast(&d->idle);
+    bool mine = !d->answering;
+    d->answering = true;
     pthread_mutex_unlock(&d->lock);
+    return mine;
 }
 
 static bool next_range(struct request *r);
@@ -177,8 +183,12 @@ static void request_done(struct blk_req *req)
         blk_submit(d->blk, req);
         return;
     }
-    finish(r);
+    if (!finish(r))
+        return;
     pthread_mutex_lock(&d->v.pci.dev.lock);
+    pthread_mutex_lock(&d->lock);
+    d->answering = false; /* what ends from here on finds a thread of its own */
+    pthread_mutex_unlock(&d->lock);
     answer_finished(d);
     pthread_mutex_unlock(&d->v.pci.dev.lock);
 }
