@@ -89,6 +89,8 @@ const struct opt guest_options[] = {
         .help = "of --dump-jit: guest, host, guest,host (all), each with @GVA: what holds it"),
     OPT(struct guest_config, perf_map, .name = "perf-map", .kind = OPT_FLAG,
         .help = "tell perf of translated code, in /tmp/perf-PID.map"),
+    OPT(struct guest_config, switch_every, .name = "switch-every", .kind = OPT_UINT, .arg = "MS",
+        .max = 3600000, .help = "change to another engine every MS milliseconds (for tests)"),
     OPT(struct guest_config, stats, .name = "stats", .kind = OPT_FLAG,
         .help = "print counters at the end"),
     OPT(struct guest_config, quiet, .name = "quiet", .letter = 'q', .kind = OPT_FLAG,

@@ -32,6 +32,7 @@ struct guest_config {
     /* How this run is watched; not part of the guest. */
     const char *trace, *trace_file, *gdb, *dump_jit, *dump_what;
     bool perf_map;
+    uint64_t switch_every; /* ms */
     bool stats, quiet, help;
 };
 

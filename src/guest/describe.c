@@ -13,7 +13,7 @@
 /* How a run is watched, and by what it is run, is no part of a guest. */
 static const char *const not_saved[] = {"engine", "trace", "trace-file", "gdb", "dump-jit",
                                         "dump-what", "perf-map", "stats", "quiet", "help",
-                                        "record", "replay"};
+                                        "record", "replay", "switch-every"};
 /* What the guest sees and no host thing is named by: believed without --as-saved. */
 static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
                                        "cpus", "uuid", "deterministic", "seed", "on-reboot", "firmware",

@@ -21,6 +21,7 @@
 #include "guest/host.h"
 #include "guest/record.h"
 #include "guest/save.h"
+#include "guest/switch.h"
 #include "registry/registry.h"
 
 /* ------------------------------------------------------------------------------------- events */
@@ -32,10 +33,12 @@ void vm_end(struct vm *vm, enum vm_end end)
     loop_stop(&vm->loop);
 }
 
-static void vm_go_on(struct vm *vm)
+void vm_go_on(struct vm *vm)
 {
     machine_stop(&vm->machine);
-    machine_resume(&vm->machine);
+    /* An event that waits holds the guest; who answers it lets it go on. */
+    if (!vm->paused && !__atomic_load_n(&vm->machine.pending_events, __ATOMIC_SEQ_CST))
+        machine_resume(&vm->machine);
 }
 
 static void vm_reboot(struct vm *vm)
@@ -402,6 +405,8 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         rc = machine_set_engine(m, engine, err);
     if (!rc)
         rc = record_start(vm, err);
+    if (!rc && vm->config->switch_every)
+        rc = switch_every(vm, vm->config->switch_every, err);
     if (!rc && vm->config->perf_map)
         rc = open_perf_map(vm, err);
     if (!rc && vm->config->gdb)
@@ -435,6 +440,7 @@ static int create(struct vm **out, const struct guest_config *config, struct sav
     *vm = (struct vm){.config = config,
                       .signal_fd = -1,
                       .hint_fd = -1,
+                      .switch_fd = -1,
                       .guest = {.name = config->name, .state = GUEST_CREATED}};
     rc = choose_way(vm, err);
     if (!rc)
@@ -559,7 +565,7 @@ void vm_stats(struct vm *vm, FILE *out)
             m->ports.unclaimed_reads, m->ports.unclaimed_writes);
     fprintf(out, "mmio.unclaimed_reads: %" PRIu64 "\nmmio.unclaimed_writes: %" PRIu64 "\n",
             m->mmio.unclaimed_reads, m->mmio.unclaimed_writes);
-    fprintf(out, "resets: %u\n", vm->resets);
+    fprintf(out, "resets: %u\nengine_switches: %u\n", vm->resets, vm->n_switches);
     list_for_each(it, &m->devs) {
         struct dev *d = list_entry(it, struct dev, node);
         for (const struct dev_counter *c = d->type->counters; c && c->name; c++)
@@ -595,6 +601,7 @@ void vm_destroy(struct vm *vm)
         close(vm->hint_fd);
     if (vm->signal_fd >= 0)
         close(vm->signal_fd);
+    switch_stop(vm);
     if (vm->loop_ready)
         loop_fini(&vm->loop);
     free(vm);

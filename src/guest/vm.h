@@ -55,8 +55,9 @@ struct vm {
     const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
     bool paused; /* after a panic or watchdog with "pause" */
-    struct loop_io signals, hint;
-    int signal_fd, hint_fd;
+    struct loop_io signals, hint, switches;
+    int signal_fd, hint_fd, switch_fd;
+    unsigned n_switches; /* of engines */
     bool terminal; /* a person sits at a terminal */
     unsigned resets;
     FILE *perf_map;
@@ -70,6 +71,8 @@ int vm_create(struct vm **out, const struct guest_config *config, struct error *
 enum vm_end vm_run(struct vm *vm, struct error *err);
 /* Make vm_run return; the first reason counts. Loop's thread. */
 void vm_end(struct vm *vm, enum vm_end end);
+/* Let it run, unless it is paused or has an event to be told first. */
+void vm_go_on(struct vm *vm);
 void vm_destroy(struct vm *vm);
 
 /* The engine's own view (translated code) into a file. */

@@ -15,30 +15,14 @@
 #include "base/log.h"
 #include "guest/save.h"
 #include "guest/vm.h"
+#include "lib/boot_guest.h"
 #include "lib/test.h"
-
-static char kernel[600], initrd[600], folder[500];
-
-static void prepare(void)
-{
-    const char *dir = getenv("QUAD_GUEST_DIR");
-    const char *tmp = getenv("TEST_TMP");
-    char command[2048];
-
-    snprintf(folder, sizeof(folder), "%s", tmp ? tmp : "build/test");
-    snprintf(kernel, sizeof(kernel), "%s/cloud/vmlinuz", dir ? dir : "build/guest");
-    snprintf(initrd, sizeof(initrd), "%s/initrd.cpio", folder);
-    snprintf(command, sizeof(command),
-             "tools/fetch-kernel -q cloud busybox >/dev/null && tools/mkinitramfs -o '%s'", initrd);
-    if (system(command))
-        test_skip("no kernel or no initramfs");
-}
 
 struct cycle {
     struct vm *vm;
     unsigned after_ms; /* save this long after the start; 0: never */
     bool compress, saved, over;
-    char file[600];
+    char *file;
     pthread_mutex_t lock;
     pthread_cond_t cond;
     struct save_report report;
@@ -100,65 +84,56 @@ static void run(struct cycle *c)
         pthread_join(thread, NULL);
 }
 
-/* Boot with the given option list; save every after_ms; all output of the console. */
+/* Boot; save every after_ms; all output of the console. */
 static char *boot(const struct guest_config *config, unsigned after_ms, bool compress,
                   unsigned *cycles)
 {
-    struct guest_config first = *config, given = {.engine = config->engine};
-    char *text = calloc(1, 1 << 20), where[700];
+    struct guest_config given = {.engine = config->engine};
     struct cycle c = {.after_ms = after_ms, .compress = compress};
+    char *files[2] = {boot_guest_path("saved0"), boot_guest_path("saved1")};
     struct error err = {0};
+    char *text = xstrdup("");
     struct saved s;
-    bool restored = false;
 
+    boot_guest_serial(&given);
     for (*cycles = 0;; ++*cycles) {
-        const char *serial[] = {where};
-        char out[600];
-        snprintf(out, sizeof(out), "%s/console", folder);
-        snprintf(where, sizeof(where), "file:%s", out);
-        snprintf(c.file, sizeof(c.file), "%s/saved%u", folder, *cycles);
-        first.serial = given.serial = (struct opt_list){serial, 1};
-        if (!restored) {
-            if (vm_create(&c.vm, &first, &err))
+        int fd = -1;
+        c.file = files[*cycles & 1];
+        if (!*cycles) {
+            if (vm_create(&c.vm, config, &err))
                 fail_msg("create: %s", err.text);
         } else {
-            char from[600];
-            snprintf(from, sizeof(from), "%s/saved%u", folder, *cycles - 1);
-            int fd = open(from, O_RDONLY | O_CLOEXEC);
+            fd = open(files[~*cycles & 1], O_RDONLY | O_CLOEXEC);
             if (fd < 0 || saved_open(&s, fd, &given, false, &err))
                 fail_msg("open: %s", err.text);
             s.verify = true;
             if (vm_restore(&c.vm, &s, &err))
                 fail_msg("restore: %s", err.text);
             close(fd);
-            unlink(from);
         }
         run(&c);
         vm_destroy(c.vm);
-        if (restored)
+        if (*cycles)
             saved_close(&s);
-        FILE *f = fopen(out, "r");
-        assert_non_null(f);
-        size_t used = strlen(text);
-        (void)!fread(text + used, 1, (1 << 20) - 1 - used, f);
-        fclose(f);
+        char *part = boot_guest_console(), *both = xasprintf("%s%s", text, part);
+        free(part);
+        free(text);
+        text = both;
         if (!c.saved)
-            return text;
-        restored = true;
+            break;
     }
+    unlink(files[0]);
+    unlink(files[1]);
+    free(files[0]);
+    free(files[1]);
+    return text;
 }
 
 static struct guest_config config_of(unsigned cpus, bool deterministic)
 {
     struct guest_config c;
 
-    guest_config_init(&c);
-    c.kernel = kernel;
-    c.initrd = initrd;
-    c.memory = 128u << 20;
-    c.cpus = cpus;
-    c.engine = test_engine("jit");
-    c.append = "console=ttyS0 quad.check";
+    boot_guest_config(&c, cpus, "quad.check");
     c.deterministic = deterministic;
     return c;
 }
@@ -206,7 +181,7 @@ int main(void)
         cmocka_unit_test(deterministic_runs_are_equal),
     };
 
-    prepare();
+    boot_guest_prepare("");
     log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,6 @@ struct x86_cpu {
     uint64_t ip_mask;             /* of RIP: 64-bit code all ones, else 32 bits */
     bool stepping; /* TF, RF or a breakpoint: one instruction at a time, with debug.h around it */
     bool step_off; /* SYSCALL has masked TF: the instruction is not trapped */
-    bool rep_left; /* a repeated string has left before its end: an interrupt now pushes RF set */
     bool align_check; /* CR0.AM, EFLAGS.AC, CPL 3 */
     uint8_t debug_hits; /* breakpoints that the current instruction has hit (DR6 B0..B3) */
     uint64_t pa_mask;             /* physical-address width of the model, bits maxphyaddr-1..12 */

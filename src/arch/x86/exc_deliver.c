@@ -31,7 +31,7 @@ static uint64_t flags_image(const struct x86_cpu *c, const struct x86_fault *f)
 {
     uint64_t fl = x86_rflags(c);
 
-    if (f->ext ? c->rep_left : !is_soft(f) && f->vector != EXC_DB && f->vector != EXC_DF)
+    if (f->ext ? c->s.rep_left : !is_soft(f) && f->vector != EXC_DB && f->vector != EXC_DF)
         fl |= FL_RF;
     return fl;
 }
@@ -343,7 +343,7 @@ int x86_deliver(struct x86_cpu *c)
         f = combine(&f, &c->fault);
     }
     memcpy(c->unwind, outer, sizeof(outer));
-    c->rep_left = false;
+    c->s.rep_left = false;
     if (rc == 0)
         x86_derive(c);
     return rc;

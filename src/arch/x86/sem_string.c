@@ -12,8 +12,10 @@
 #include "arch/x86/sem_io.h"
 
 enum {
-    SLOW_ITERATIONS = 4096, /* of the element loop before interrupts are looked at */
-    FAST_BYTES = 1 << 16,   /* of the page-wise path */
+    /* Elements before interrupts are looked at, and the instruction retires once more. Which path
+     * they took must not count: that depends on the TLB, and time may depend on this. */
+    SLOW_MOST = 4096,
+    FAST_MOST = 32768, /* of operations that have a page-wise path */
 };
 
 static inline uint64_t areg(const struct x86_cpu *c, const struct x86_insn *in, unsigned r)
@@ -45,40 +47,36 @@ static inline void step(struct x86_cpu *c, const struct x86_insn *in, unsigned r
 static void leave(struct x86_cpu *c, const struct x86_insn *in)
 {
     c->s.r[X86_RIP] = (c->s.r[X86_RIP] - in->len) & c->ip_mask;
-    c->rep_left = true;
+    c->s.rep_left = true;
     x86_end_block(c);
-}
-
-static inline unsigned iterations(const struct x86_cpu *c)
-{
-    return unlikely(c->stepping) ? 1 : SLOW_ITERATIONS;
 }
 
 /* one: a statement that does one element and commits it; stop: an expression, true when the
  * repetition ends early; fast: an expression, how many of `n` elements it has done and committed
- * at once (0: none). */
-#define REPEAT(one, stop, fast)                                         \
+ * at once (0: none); most: elements at once. */
+#define REPEAT(one, stop, fast, most)                                   \
     do {                                                                \
         if (!(in->flags & (IN_REP | IN_REPNE))) {                       \
             one;                                                        \
             return;                                                     \
         }                                                               \
-        unsigned left = iterations(c);                                  \
-        c->rep_left = false;                                            \
-        uint64_t bytes = 0;                                             \
-        for (uint64_t n; (n = areg(c, in, RCX)) != 0;) {                \
-            if (left-- == 0 || bytes >= FAST_BYTES) {                   \
+        uint64_t left = unlikely(c->stepping) ? 1 : (most);             \
+        c->s.rep_left = false;                                            \
+        for (uint64_t all; (all = areg(c, in, RCX)) != 0;) {            \
+            if (!left) {                                                \
                 leave(c, in);                                           \
                 return;                                                 \
             }                                                           \
-            uint64_t done = (fast);                                     \
+            uint64_t n = MIN(all, left), done = (fast);                 \
+            (void)n;                                                    \
             if (done) {                                                 \
-                areg_put(c, in, RCX, n - done);                         \
-                bytes += done;                                          \
+                areg_put(c, in, RCX, all - done);                       \
+                left -= done;                                           \
                 continue;                                               \
             }                                                           \
             one;                                                        \
-            areg_put(c, in, RCX, n - 1);                                \
+            areg_put(c, in, RCX, all - 1);                              \
+            left--;                                                     \
             if (stop)                                                   \
                 return;                                                 \
         }                                                               \
@@ -167,7 +165,7 @@ static inline bool compare_stop(const struct x86_cpu *c, const struct x86_insn *
     }                                                                                            \
     void sem_movs_##b(struct x86_cpu *c, const struct x86_insn *in)                              \
     {                                                                                            \
-        REPEAT(movs##b(c, in), false, movs_fast(c, in, b / 8, n));                               \
+        REPEAT(movs##b(c, in), false, movs_fast(c, in, b / 8, n), FAST_MOST);                    \
     }                                                                                            \
     static inline void stos##b(struct x86_cpu *c, const struct x86_insn *in)                     \
     {                                                                                            \
@@ -176,7 +174,7 @@ static inline bool compare_stop(const struct x86_cpu *c, const struct x86_insn *
     }                                                                                            \
     void sem_stos_##b(struct x86_cpu *c, const struct x86_insn *in)                              \
     {                                                                                            \
-        REPEAT(stos##b(c, in), false, stos_fast(c, in, b / 8, n));                               \
+        REPEAT(stos##b(c, in), false, stos_fast(c, in, b / 8, n), FAST_MOST);                    \
     }                                                                                            \
     static inline void lods##b(struct x86_cpu *c, const struct x86_insn *in)                     \
     {                                                                                            \
@@ -185,7 +183,7 @@ static inline bool compare_stop(const struct x86_cpu *c, const struct x86_insn *
     }                                                                                            \
     void sem_lods_##b(struct x86_cpu *c, const struct x86_insn *in)                              \
     {                                                                                            \
-        REPEAT(lods##b(c, in), false, 0);                                                        \
+        REPEAT(lods##b(c, in), false, 0, SLOW_MOST);                                             \
     }                                                                                            \
     static inline void scas##b(struct x86_cpu *c, const struct x86_insn *in)                     \
     {                                                                                            \
@@ -195,7 +193,7 @@ static inline bool compare_stop(const struct x86_cpu *c, const struct x86_insn *
     }                                                                                            \
     void sem_scas_##b(struct x86_cpu *c, const struct x86_insn *in)                              \
     {                                                                                            \
-        REPEAT(scas##b(c, in), compare_stop(c, in), 0);                                          \
+        REPEAT(scas##b(c, in), compare_stop(c, in), 0, SLOW_MOST);                               \
     }                                                                                            \
     static inline void cmps##b(struct x86_cpu *c, const struct x86_insn *in)                     \
     {                                                                                            \
@@ -207,7 +205,7 @@ static inline bool compare_stop(const struct x86_cpu *c, const struct x86_insn *
     }                                                                                            \
     void sem_cmps_##b(struct x86_cpu *c, const struct x86_insn *in)                              \
     {                                                                                            \
-        REPEAT(cmps##b(c, in), compare_stop(c, in), 0);                                          \
+        REPEAT(cmps##b(c, in), compare_stop(c, in), 0, SLOW_MOST);                               \
     }
 
 STRING(8)
@@ -228,7 +226,7 @@ STRING(64)
     void sem_ins_##b(struct x86_cpu *c, const struct x86_insn *in)                               \
     {                                                                                            \
         x86_io_check(c, reg_ld16(c, RDX), b / 8);                                                \
-        REPEAT(ins##b(c, in), false, 0);                                                         \
+        REPEAT(ins##b(c, in), false, 0, SLOW_MOST);                                              \
     }                                                                                            \
     static inline void outs##b(struct x86_cpu *c, const struct x86_insn *in)                     \
     {                                                                                            \
@@ -239,7 +237,7 @@ STRING(64)
     void sem_outs_##b(struct x86_cpu *c, const struct x86_insn *in)                              \
     {                                                                                            \
         x86_io_check(c, reg_ld16(c, RDX), b / 8);                                                \
-        REPEAT(outs##b(c, in), false, 0);                                                        \
+        REPEAT(outs##b(c, in), false, 0, SLOW_MOST);                                             \
     }
 
 STRING_IO(8)

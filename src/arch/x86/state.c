@@ -50,7 +50,7 @@ static const struct field msr_fields[] = {
 static const struct field event_fields[] = {
     FIELD(S, mp_state), FIELD(S, posted), FIELD(S, sipi_vector), FIELD(S, intr_shadow),
     FIELD(S, shadow_is_mov_ss), FIELD(S, nmi_pending), FIELD(S, nmi_blocked), FIELD(S, ferr),
-    FIELD(S, pv_kicked), FIELD(S, pv_idle), FIELD(S, pv_eoi_armed), FIELD_END,
+    FIELD(S, rep_left), FIELD(S, pv_kicked), FIELD(S, pv_idle), FIELD(S, pv_eoi_armed), FIELD_END,
 };
 static const struct field time_fields[] = {
     FIELD(S, tsc_offset), FIELD(S, tsc_adjust), FIELD(S, random), FIELD_END,

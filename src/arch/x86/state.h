@@ -153,6 +153,7 @@ struct x86_state {
     bool shadow_is_mov_ss; /* the MOV SS kind also holds back #DB and NMI */
     bool nmi_pending, nmi_blocked;
     bool ferr; /* FERR# asserted: an unmasked x87 error with CR0.NE = 0 */
+    bool rep_left; /* a repeated string has left before its end: an interrupt now pushes RF set */
     bool pv_kicked; /* atomic: KVM_HC_KICK_CPU ends the next halt */
     bool pv_idle;   /* told the guest that this vCPU does not run */
     bool pv_eoi_armed; /* the EOI word in guest memory is set */

@@ -123,7 +123,7 @@ static int bounce(struct xen_vcpu *v, const struct bounce *b)
     c->s.rflags &= ~(uint64_t)(FL_TF | FL_NT | FL_RF | FL_VM | FL_AC | b->clear);
     desc_put_flat(c, SEG_CS, SEL_RING3_CS64);
     desc_put_flat(c, SEG_SS, SEL_RING3_DS);
-    c->s.intr_shadow = c->rep_left = false;
+    c->s.intr_shadow = c->s.rep_left = false;
     x86_derive(c);
     return 0;
 }
