@@ -85,7 +85,7 @@ static void decode_gathered(struct x86_cpu *c, struct block *b, uint64_t lin)
             buf[have + i] = page ? page[(at & 0xfff) + i]
                                  : (uint8_t)x86_mmio_read(c, gpa + (at & 0xfff) + i, 1);
         have += want;
-        if (x86_decode(&b->insns[0], buf, have, c->mode) != X86_DECODE_SHORT)
+        if (x86_decode_for(&b->insns[0], buf, have, c->mode, c->features) != X86_DECODE_SHORT)
             break;
         if (have == 15) { /* cannot be: 15 bytes decode or are too long */
             b->insns[0].fn = sem_too_long;
@@ -113,7 +113,8 @@ static bool decode_run(struct x86_cpu *c, struct block *b, const uint8_t *page, 
     while (b->n < BLOCK_INSNS_MAX) {
         struct x86_insn *in = &b->insns[b->n];
         unsigned at = off + b->bytes, left = (unsigned)PAGE_SIZE_4K - at;
-        if (!left || x86_decode(in, page + at, MIN(left, 15u), c->mode) == X86_DECODE_SHORT)
+        if (!left || x86_decode_for(in, page + at, MIN(left, 15u), c->mode, c->features) ==
+                         X86_DECODE_SHORT)
             break;
         b->n++;
         b->bytes = (uint16_t)(b->bytes + in->len);

@@ -34,6 +34,7 @@ struct x86_cpu *fake_cpu_create(void)
     c->tlb = f->tlbs[TLB_SUPER];
     c->asid = 1;
     c->model = &fake_model;
+    c->features = UINT64_MAX;
     for (uint64_t lin = FAKE_MEM; lin < FAKE_MEM + FAKE_MEM_SIZE; lin += 4096)
         *x86_tlbe(c->tlb, lin) = (struct x86_tlbe){
             .tag_r = lin | c->asid,

@@ -29,6 +29,7 @@ static int vcpu_create(struct vcpu *vcpu, struct error *err)
     c->vcpu = vcpu;
     c->mem = &m->mem;
     c->model = m->cpu_model;
+    c->features = x86_model_features(c->model);
     c->pa_mask = (BIT64(c->model->pa_bits) - 1) & X86_PAGE_MASK;
     vcpu->cpu = c;
     x86_mmu_init(c);

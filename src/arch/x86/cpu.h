@@ -110,6 +110,7 @@ struct x86_cpu {
     struct mem *mem;
     struct lapic *lapic;
     const struct x86_model *model;
+    uint64_t features; /* x86_model_features(model) */
     const struct x86_persona *persona; /* NULL: a bare PC [persona.h] */
     void *pv;             /* the persona's own record */
     bool pv_kernel;       /* the guest's kernel runs, not its programs; both at CPL 3 */

@@ -3,6 +3,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/kvm_pv.h"
+#include "arch/x86/optab.h"
 #include "arch/x86/persona.h"
 #include "base/bits.h"
 #include "core/machine.h"
@@ -48,6 +49,40 @@ uint64_t x86_cr4_allowed(const struct x86_model *model)
     v |= l7->ebx >> 20 & 1 ? CR4_SMAP : 0;
     v |= l7->ecx >> 2 & 1 ? CR4_UMIP : 0;
     return v;
+}
+
+/* Where CPUID tells of a feature [APM3 appendix E]. The XSAVE family comes whole (leaf_xsave). */
+static const struct {
+    uint8_t feature;
+    uint32_t leaf;
+    uint8_t reg, bit; /* reg: 1 EBX, 2 ECX, 3 EDX */
+} feature_bits[] = {
+    {FT_MMX, 1, 3, 23},       {FT_SSE, 1, 3, 25},       {FT_SSE2, 1, 3, 26},
+    {FT_SSE3, 1, 2, 0},       {FT_PCLMUL, 1, 2, 1},     {FT_MONITOR, 1, 2, 3},
+    {FT_SSSE3, 1, 2, 9},      {FT_FMA, 1, 2, 12},       {FT_CX16, 1, 2, 13},
+    {FT_SSE41, 1, 2, 19},     {FT_SSE42, 1, 2, 20},     {FT_MOVBE, 1, 2, 22},
+    {FT_POPCNT, 1, 2, 23},    {FT_AES, 1, 2, 25},       {FT_XSAVE, 1, 2, 26},
+    {FT_XSAVEOPT, 1, 2, 26},  {FT_XSAVEC, 1, 2, 26},    {FT_XSAVES, 1, 2, 26},
+    {FT_AVX, 1, 2, 28},       {FT_F16C, 1, 2, 29},      {FT_RDRAND, 1, 2, 30},
+    {FT_FSGSBASE, 7, 1, 0},   {FT_BMI1, 7, 1, 3},       {FT_AVX2, 7, 1, 5},
+    {FT_BMI2, 7, 1, 8},       {FT_INVPCID, 7, 1, 10},   {FT_RDSEED, 7, 1, 18},
+    {FT_ADX, 7, 1, 19},       {FT_SMAP, 7, 1, 20},      {FT_CLFLUSHOPT, 7, 1, 23},
+    {FT_CLWB, 7, 1, 24},      {FT_SHA, 7, 1, 29},       {FT_RDPID, 7, 2, 22},
+    {FT_LZCNT, 0x80000001, 2, 5},     {FT_PREFETCHW, 0x80000001, 2, 8},
+    {FT_RDTSCP, 0x80000001, 3, 27},
+};
+
+uint64_t x86_model_features(const struct x86_model *model)
+{
+    uint64_t set = BIT64(FT_BASE);
+
+    for (size_t i = 0; i < ARRAY_LEN(feature_bits); i++) {
+        const struct x86_leaf *l = find_leaf(model, feature_bits[i].leaf);
+        const uint32_t regs[4] = {0, l ? l->ebx : 0, l ? l->ecx : 0, l ? l->edx : 0};
+        if (regs[feature_bits[i].reg] >> feature_bits[i].bit & 1)
+            set |= BIT64(feature_bits[i].feature);
+    }
+    return set;
 }
 
 /* Bytes of a standard-format XSAVE area for the features in xcr0 [SDM1 13.4]. */

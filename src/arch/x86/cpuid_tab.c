@@ -24,9 +24,9 @@
  * fxsr sse sse2 (ht is set with more than one vCPU). */
 #define L1_EDX 0x078bfbff
 /* Leaf 1 ECX, v2: sse3 ssse3 cx16 sse4.1 sse4.2 x2apic popcnt tsc-deadline hypervisor, and
- * pclmul aes rdrand xsave movbe pcid that every v2 processor in use has. */
+ * pclmul aes rdrand xsave pcid that every v2 processor in use has. */
 #define L1_ECX_V2 0xc7ba2203
-#define L1_ECX_V3 0xf7fa3203 /* + fma avx f16c */
+#define L1_ECX_V3 0xf7fa3203 /* + fma movbe avx f16c */
 /* Leaf 7 EBX: fsgsbase smep erms invpcid rdseed smap clflushopt sha; v3 adds bmi1 avx2 bmi2 adx. */
 #define L7_EBX_V2 0x20940681
 #define L7_EBX_V3 0x209c07a9

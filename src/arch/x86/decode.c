@@ -758,6 +758,32 @@ int x86_decode(struct x86_insn *in, const uint8_t *bytes, size_t avail, uint32_t
     return x86_decode_entry(in, bytes, avail, mode, &e);
 }
 
+static int decode_lacking(struct x86_insn *in)
+{
+    switch (in->op) {
+    case X86_OP_tzcnt: in->op = X86_OP_bsf; break;
+    case X86_OP_lzcnt: in->op = X86_OP_bsr; break;
+    default: {
+        struct dec d = {.opcode = in->opcode, .modrm = in->modrm, .pos = in->len};
+        return no_instruction(&d, in);
+    }
+    }
+    in->flags &= (uint16_t)~IN_F3;
+    in->fn = choose(in);
+    return X86_DECODE_OK;
+}
+
+int x86_decode_for(struct x86_insn *in, const uint8_t *bytes, size_t avail, uint32_t mode,
+                   uint64_t features)
+{
+    const struct x86_entry *e;
+    int rc = x86_decode_entry(in, bytes, avail, mode, &e);
+
+    if (rc || features >> x86_insn_feature(in, e) & 1)
+        return rc;
+    return decode_lacking(in);
+}
+
 enum x86_feature x86_insn_feature(const struct x86_insn *in, const struct x86_entry *e)
 {
     enum x86_feature f = A_FEAT(e->attr);

@@ -112,6 +112,12 @@ extern const struct x86_op x86_ops[X86_OP_COUNT];
 enum { X86_DECODE_OK, X86_DECODE_UD, X86_DECODE_SHORT, X86_DECODE_LONG };
 int x86_decode(struct x86_insn *in, const uint8_t *bytes, size_t avail, uint32_t mode);
 
+/* The same for a processor that has only `features` (bits by enum x86_feature, x86_model_features):
+ * what it lacks is no instruction; LZCNT and TZCNT are then BSR and BSF, whose prefix means
+ * nothing [APM3 LZCNT, TZCNT]. */
+int x86_decode_for(struct x86_insn *in, const uint8_t *bytes, size_t avail, uint32_t mode,
+                   uint64_t features);
+
 /* #UD; counts instructions whose place in the table says "not yet". */
 x86_sem_fn sem_ud, sem_notyet, sem_too_long;
 

@@ -35,6 +35,9 @@ const struct x86_model *x86_model_default(void);
 /* CPUID as this vCPU sees it now (topology, OSXSAVE, sizes of enabled XSAVE state filled in). */
 void x86_cpuid(const struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
+/* What it can decode: bits by enum x86_feature. */
+uint64_t x86_model_features(const struct x86_model *model);
+
 /* CR4 bits whose features the model has. */
 uint64_t x86_cr4_allowed(const struct x86_model *model);
 
