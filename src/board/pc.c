@@ -39,6 +39,7 @@
 #include "dev/pci/q35_host.h"
 #include "dev/pic_i8259.h"
 #include "dev/pit_i8254.h"
+#include "dev/coproc_ich9.h"
 #include "dev/post_port.h"
 #include "dev/pvpanic.h"
 #include "dev/reset_control.h"
@@ -137,6 +138,14 @@ static void intr_set(void *opaque, unsigned n, bool level)
 {
     (void)n;
     lapic_lint0(opaque, level);
+}
+
+static void ignne_set(void *opaque, unsigned n, bool level)
+{
+    struct machine *m = opaque;
+
+    (void)n;
+    __atomic_store_n(&m->ignne, level, __ATOMIC_RELAXED);
 }
 
 /* ISA interrupt n ends in the 8259s and the I/O APIC; the timer in input 2 there. */
@@ -270,12 +279,13 @@ static int add_keyboard(struct pc *pc, struct error *err)
 static int add_ports(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->board.machine;
-    struct dev *dma, *post, *debug, *panic;
+    struct dev *dma, *post, *debug, *panic, *coproc;
 
     if (dev_create(&dma_i8237_type, "dma", m, &dma, err) ||
         dev_create(&post_port_type, "post", m, &post, err) ||
         dev_create(&debugcon_type, "debugcon", m, &debug, err) ||
-        dev_create(&pvpanic_type, "pvpanic", m, &panic, err))
+        dev_create(&pvpanic_type, "pvpanic", m, &panic, err) ||
+        dev_create(&coproc_ich9_type, "coproc", m, &coproc, err))
         return -err->code;
     dev_map(dma, DMA_I8237_WIN_LOW, &m->ports, 0x00);
     dev_map(dma, DMA_I8237_WIN_HIGH, &m->ports, 0xc0);
@@ -284,6 +294,10 @@ static int add_ports(struct pc *pc, struct error *err)
     debugcon_configure(debug, pc->config.debug);
     dev_map(debug, DEBUGCON_WIN_PORT, &m->ports, 0x402);
     dev_map(panic, PVPANIC_WIN_PORT, &m->ports, PVPANIC_PORT);
+    dev_map(coproc, COPROC_ICH9_WIN_PORT, &m->ports, 0xf0);
+    dev_wire(coproc, COPROC_ICH9_LINE_IRQ, pc->isa_line[13]);
+    dev_wire(coproc, COPROC_ICH9_LINE_IGNNE, (struct irq){ignne_set, m, 0});
+    m->ferr = coproc_ich9_ferr(coproc);
     return 0;
 }
 

@@ -67,6 +67,10 @@ struct machine {
     /* EOI of a level interrupt, broadcast to I/O APICs. Set by the board. */
     void (*eoi_broadcast)(void *opaque, uint8_t vector);
     void *eoi_opaque;
+    /* The numeric error pins of the processors: FERR# goes to the board, IGNNE# (atomic) comes from
+     * there. */
+    struct irq ferr;
+    bool ignne;
     /* A20 gate and the like are the board's; arch asks for the mask of physical addresses. */
     uint64_t a20_mask;
 

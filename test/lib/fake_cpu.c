@@ -4,6 +4,7 @@
  */
 #include "lib/fake_cpu.h"
 
+#include "arch/x86/exc.h"
 #include "arch/x86/model.h"
 #include "arch/x86/tlb.h"
 
@@ -101,6 +102,11 @@ static noreturn_fn void unwind(struct x86_cpu *c, struct x86_fault fault)
 void x86_raise(struct x86_cpu *c, unsigned vector)
 {
     unwind(c, (struct x86_fault){.vector = (uint8_t)vector});
+}
+
+void x86_wait(struct x86_cpu *c)
+{
+    unwind(c, (struct x86_fault){.wait = true});
 }
 
 void x86_raise_error(struct x86_cpu *c, unsigned vector, uint32_t error)

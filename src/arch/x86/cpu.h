@@ -68,6 +68,7 @@ struct x86_fault {
     bool soft; /* INT n, INT3, INTO: gate DPL is checked, return address is the next instruction */
     bool icebp; /* INT1: as soft without the DPL check */
     bool ext;   /* an external interrupt or NMI: no exception class, EXT in nested error codes */
+    bool wait;  /* no exception: the instruction waits for an interrupt and starts again */
     uint32_t error;
     uint64_t cr2;      /* EXC_PF */
     uint64_t dr6_bits; /* EXC_DB */

@@ -49,6 +49,11 @@ void x86_raise_db(struct x86_cpu *c, uint64_t dr6_bits)
     unwind(c, &(struct x86_fault){.vector = EXC_DB, .dr6_bits = dr6_bits}, true);
 }
 
+void x86_wait(struct x86_cpu *c)
+{
+    unwind(c, &(struct x86_fault){.wait = true}, true);
+}
+
 void x86_write_flags(struct x86_cpu *c, uint64_t v, uint64_t mask)
 {
     uint64_t old = c->s.rflags, changed;

@@ -23,6 +23,10 @@ int x86_deliver_nmi(struct x86_cpu *c);
 /* INT1: as x86_raise_soft(EXC_DB), but the gate's DPL is not checked. */
 noreturn_fn void x86_raise_icebp(struct x86_cpu *c);
 
+/* The current instruction does not execute now: it starts again after the next look at what is
+ * pending. */
+noreturn_fn void x86_wait(struct x86_cpu *c);
+
 /* Write the bits of RFLAGS in mask (all arithmetic ones or none), with what follows from a change
  * of TF, IF, AC, VM. */
 void x86_write_flags(struct x86_cpu *c, uint64_t v, uint64_t mask);

@@ -327,6 +327,10 @@ int x86_deliver(struct x86_cpu *c)
     jmp_buf outer;
     int rc = 0;
 
+    if (f.wait) {
+        c->cur = NULL;
+        return 0;
+    }
     memcpy(outer, c->unwind, sizeof(outer));
     c->cur = NULL;
     c->s.intr_shadow = false;

@@ -5,6 +5,7 @@
  * and VZEROALL.
  */
 #include "arch/x86/simd.h"
+#include "arch/x86/x87.h"
 
 /* Priorities: #UD before #NM. */
 void simd_refuse(struct x86_cpu *c, const struct x86_insn *in)
@@ -24,9 +25,7 @@ void mmx_refuse(struct x86_cpu *c)
         x86_ud(c);
     if (c->s.cr0 & CR0_TS)
         x86_raise(c, EXC_NM);
-    if (c->s.cr0 & CR0_NE)
-        x86_raise(c, EXC_MF);
-    c->s.ferr = true; /* as x87_refuse(): the line rises and the instruction goes on */
+    x87_error(c);
 }
 
 void sem_emms(struct x86_cpu *c, const struct x86_insn *in)

@@ -38,6 +38,7 @@ void sem_fnclex(struct x86_cpu *c, const struct x86_insn *in)
     (void)in;
     x87_enter_nowait(c);
     c->s.fsw &= FSW_TOP | FSW_CC;
+    x87_ferr_update(c);
 }
 
 void sem_fninit(struct x86_cpu *c, const struct x86_insn *in)
@@ -52,11 +53,8 @@ void sem_fwait(struct x86_cpu *c, const struct x86_insn *in)
     (void)in;
     if ((c->s.cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
         x86_raise(c, EXC_NM);
-    if (c->s.fsw & FSW_ES) {
-        if (c->s.cr0 & CR0_NE)
-            x86_raise(c, EXC_MF);
-        c->s.ferr = true;
-    }
+    if (c->s.fsw & FSW_ES)
+        x87_error(c);
 }
 
 void sem_fnop(struct x86_cpu *c, const struct x86_insn *in)

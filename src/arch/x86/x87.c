@@ -4,19 +4,37 @@
  */
 #include "arch/x86/x87.h"
 
+#include "arch/x86/exc.h"
 #include "base/endian.h"
 #include "base/trace.h"
+#include "core/machine.h"
 
-/* Not modelled: with CR0.NE clear a processor stops at the waiting instruction until the
- * interrupt that FERR# causes outside; here the line rises and the instruction goes on. */
+void x87_error(struct x86_cpu *c)
+{
+    struct machine *m = c->vcpu->machine;
+
+    if (c->s.cr0 & CR0_NE)
+        x86_raise(c, EXC_MF);
+    if (!c->s.ferr) {
+        TRACE(x87_ferr, "rip=%#" PRIx64 " fsw=%#x", c->s.r[X86_RIP], c->s.fsw);
+        c->s.ferr = true;
+        irq_set(&m->ferr, true);
+    }
+    if (!__atomic_load_n(&m->ignne, __ATOMIC_RELAXED))
+        x86_wait(c);
+}
+
+void x87_error_gone(struct x86_cpu *c)
+{
+    c->s.ferr = false;
+    irq_set(&c->vcpu->machine->ferr, false);
+}
+
 void x87_refuse(struct x86_cpu *c)
 {
     if (c->s.cr0 & (CR0_EM | CR0_TS))
         x86_raise(c, EXC_NM);
-    if (c->s.cr0 & CR0_NE)
-        x86_raise(c, EXC_MF);
-    TRACE(x87_ferr, "rip=%#" PRIx64 " fsw=%#x", c->s.r[X86_RIP], c->s.fsw);
-    c->s.ferr = true;
+    x87_error(c);
 }
 
 static bool stack_fault(struct x86_cpu *c, unsigned c1)
@@ -46,6 +64,7 @@ void x87_init(struct x86_cpu *c)
     c->s.fop = 0;
     c->s.fip = c->s.fdp = 0;
     c->s.fcs = c->s.fds = 0;
+    x87_ferr_update(c);
 }
 
 /* Two bits a register: 0 valid, 1 zero, 2 special, 3 empty. */

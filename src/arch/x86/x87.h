@@ -85,9 +85,21 @@ static inline struct f80 x87_default_nan(void)
 
 /* ---- exceptions ---- */
 
-/* CR0.EM or CR0.TS is set, or an exception is pending. Returns if CR0.NE is clear: then the
- * exception goes outside, by FERR#. */
+/* An exception is pending at an instruction that waits: #MF, or with CR0.NE clear FERR# to the
+ * outside, and the processor waits for the interrupt that this causes; it returns when the outside
+ * says IGNNE# [SDM1 D.2.1]. */
+void x87_error(struct x86_cpu *c);
+void x87_error_gone(struct x86_cpu *c);
+
+/* CR0.EM or CR0.TS is set, or an exception is pending. */
 void x87_refuse(struct x86_cpu *c);
+
+/* The exception flags have changed: with none pending FERR# falls. */
+static inline void x87_ferr_update(struct x86_cpu *c)
+{
+    if (unlikely(c->s.ferr) && !(c->s.fsw & FSW_ES))
+        x87_error_gone(c);
+}
 
 /* First thing in an instruction that waits; those that do not (FN...) use x87_enter_nowait(). */
 static inline void x87_enter(struct x86_cpu *c)
@@ -128,6 +140,7 @@ static inline void x87_update_es(struct x86_cpu *c)
     c->s.fsw &= (uint16_t) ~(FSW_ES | FSW_B);
     if (c->s.fsw & ~c->s.fcw & FLOAT_ALL)
         c->s.fsw |= FSW_ES | FSW_B;
+    x87_ferr_update(c);
 }
 
 /* Take over flags and C1. False: an unmasked exception forbids the result (that is IE, DE, ZE for

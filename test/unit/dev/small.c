@@ -3,6 +3,7 @@
  * The small ones: reset control, pvpanic, debug port, POST port, DMA registers.
  */
 #include "core/chr.h"
+#include "dev/coproc_ich9.h"
 #include "dev/debugcon.h"
 #include "dev/dma_i8237.h"
 #include "dev/post_port.h"
@@ -91,6 +92,29 @@ static void debugcon(void **state)
     assert_string_equal(said, "hi");
 }
 
+static void coproc(void **state)
+{
+    struct dev *dev = fake_dev(&f, &coproc_ich9_type, 0);
+    struct irq ferr = coproc_ich9_ferr(dev);
+
+    (void)state;
+    dev_map(dev, COPROC_ICH9_WIN_PORT, &f.m.ports, 0xf0);
+    dev_reset(dev);
+    OUTB(&f, 0xf0, 0); /* without an error: no IGNNE# */
+    assert_false(f.level[COPROC_ICH9_LINE_IRQ] || f.level[COPROC_ICH9_LINE_IGNNE]);
+    irq_set(&ferr, true);
+    assert_true(f.level[COPROC_ICH9_LINE_IRQ] && !f.level[COPROC_ICH9_LINE_IGNNE]);
+    OUTB(&f, 0xf0, 0);
+    assert_true(!f.level[COPROC_ICH9_LINE_IRQ] && f.level[COPROC_ICH9_LINE_IGNNE]);
+    irq_set(&ferr, false);
+    assert_false(f.level[COPROC_ICH9_LINE_IRQ] || f.level[COPROC_ICH9_LINE_IGNNE]);
+    irq_set(&ferr, true);
+    irq_set(&ferr, false); /* the request stays until the port is written */
+    assert_true(f.level[COPROC_ICH9_LINE_IRQ] && !f.level[COPROC_ICH9_LINE_IGNNE]);
+    OUTB(&f, 0xf0, 0);
+    assert_false(f.level[COPROC_ICH9_LINE_IRQ] || f.level[COPROC_ICH9_LINE_IGNNE]);
+}
+
 static void post_port(void **state)
 {
     struct dev *dev = fake_dev(&f, &post_port_type, 0);
@@ -137,7 +161,7 @@ int main(void)
 {
 #define T(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(reset_control), T(pvpanic), T(debugcon), T(post_port), T(dma_registers),
+        T(reset_control), T(pvpanic), T(debugcon), T(post_port), T(coproc), T(dma_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
