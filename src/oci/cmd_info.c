@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "oci/oci.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 struct info_opts {
     const char *format;

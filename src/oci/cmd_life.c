@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "oci/oci.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 /* ------------------------------------------------------------------------------- create, run */
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "oci/oci.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 struct update_opts {
     const char *resources;

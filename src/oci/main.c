@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "oci/oci.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 struct globals {
     bool debug, systemd, help, version;

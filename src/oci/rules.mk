@@ -1,8 +1,8 @@
 # build/quad-oci: a small static program of its own. Only what it needs is compiled, again, for
 # size, into objects of its own; nothing of the big program is linked in.
 
-oci_sources := $(wildcard src/oci/*.c src/zone/*.c) \
-    $(addprefix src/base/,base.c error.c log.c opt.c)
+oci_sources := $(filter-out src/zone/zone%,$(wildcard src/oci/*.c src/zone/*.c)) \
+    $(addprefix src/base/,base.c error.c file.c json.c log.c opt.c root.c)
 oci_objects := $(oci_sources:src/%.c=$(O)/obj/oci/%.o)
 oci_cflags := -Os -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -fno-stack-protector -fno-plt -fno-pie

@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "zone/file.h"
-#include "zone/sys.h"
+#include "base/file.h"
+#include "base/sys.h"
 
 const struct cgroup_ctrl_info cgroup_ctrl_info[CG_COUNT] = {
     [CG_CPU] = {"cpu", "cpu"},           [CG_CPUACCT] = {"cpuacct", NULL},

@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-#include "zone/json.h"
+#include "base/json.h"
 
 enum cgroup_ctrl {
     CG_CPU,

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "zone/cgroup.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 struct dev_rule {
     bool allow;

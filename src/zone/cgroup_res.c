@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "zone/cgroup.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 struct cg_write {
     struct cgroup_dir *dir;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "zone/cgroup.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 static uint64_t number(int fd, const char *file)
 {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "zone/cgroup.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/tty.h"
 
 /* ----------------------------------------------------------------------------------- names, paths */

@@ -17,6 +17,7 @@ struct runtime_opts {
 struct create_opts {
     const char *id, *bundle, *config;
     const char *pid_file, *console_socket;
+    int console_fd; /* > 0: a connected socket that the terminal goes to, instead of its path */
     int preserve_fds;
     bool no_pivot, no_new_keyring;
     bool detach, keep; /* run */
@@ -25,12 +26,14 @@ struct create_opts {
 struct exec_opts {
     const char *id;
     const char *process_file; /* JSON, or NULL: args and the fields below */
+    json_t *process;          /* the same, read already; or NULL */
     const char **args;
     bool tty, detach, no_new_privs, ignore_paused;
     const char *cwd, *user, *apparmor, *selinux, *cgroup;
     const char **env, **caps, **groups;
     size_t env_count, cap_count, group_count;
     const char *pid_file, *console_socket;
+    int console_fd; /* as in create_opts */
     int preserve_fds;
 };
 

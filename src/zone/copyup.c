@@ -6,9 +6,9 @@
 #include <limits.h>
 #include <sys/sendfile.h>
 
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/rootfs.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 
 #define DEPTH_MAX 64
 

@@ -17,14 +17,14 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/hook.h"
 #include "zone/init.h"
 #include "zone/netns.h"
 #include "zone/process.h"
 #include "zone/rdt.h"
-#include "zone/root.h"
-#include "zone/sys.h"
+#include "base/root.h"
+#include "base/sys.h"
 #include "zone/tty.h"
 
 bool runtime_is_rootless(const struct runtime_opts *rt)
@@ -90,6 +90,10 @@ static int check_console(struct creation *k, struct error *err)
     int rc = 0;
 
     k->in.console = -1;
+    if (k->o->console_fd > 0 && terminal) {
+        k->in.console = k->o->console_fd;
+        return 0;
+    }
     if (k->o->console_socket && *k->o->console_socket) {
         if (!terminal)
             return fail(err, EINVAL, "--console-socket without process.terminal");

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/hook.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 
 struct args {
     const char *v[512];

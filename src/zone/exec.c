@@ -17,12 +17,12 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/init.h"
 #include "zone/process.h"
-#include "zone/root.h"
+#include "base/root.h"
 #include "zone/spec_tab.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 #include "zone/tty.h"
 
 struct joining {
@@ -136,7 +136,7 @@ static int read_process(struct joining *j, struct error *err)
     size_t len;
     int rc;
 
-    if (!j->o->process_file) {
+    if (!j->o->process_file && !j->o->process) {
         j->proc = *j->spec.process;
         j->spec.process->args = NULL; /* taken over */
         j->spec.process->env = NULL;
@@ -144,8 +144,9 @@ static int read_process(struct joining *j, struct error *err)
             return fail(err, EINVAL, "exec needs a program");
         return apply_options(j->o, &j->proc, err);
     }
-    rc = file_read(AT_FDCWD, j->o->process_file, &text, &len, err);
-    if (!rc)
+    j->proc_doc = json_incref(j->o->process);
+    rc = j->proc_doc ? 0 : file_read(AT_FDCWD, j->o->process_file, &text, &len, err);
+    if (!rc && !j->proc_doc)
         rc = json_parse(text, len, j->o->process_file, &j->proc_doc, err);
     if (!rc)
         rc = spec_parse_process(j->proc_doc, &j->proc, err);
@@ -316,6 +317,10 @@ static int open_console(struct joining *j, struct error *err)
         return j->o->console_socket && *j->o->console_socket
                    ? fail(err, EINVAL, "--console-socket without a terminal")
                    : 0;
+    if (j->o->console_fd > 0) {
+        j->console = j->o->console_fd;
+        return 0;
+    }
     if (j->o->console_socket && *j->o->console_socket) {
         j->console = unix_connect(j->o->console_socket, SOCK_STREAM, err);
         return j->console < 0 ? j->console : 0;

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "zone/file.h"
-#include "zone/sys.h"
+#include "base/file.h"
+#include "base/sys.h"
 
 
 static void child_signals(void)

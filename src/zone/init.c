@@ -12,12 +12,12 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/hook.h"
 #include "zone/mount.h"
 #include "zone/netns.h"
 #include "zone/process.h"
-#include "zone/root.h"
+#include "base/root.h"
 #include "zone/tty.h"
 
 static void tell(int sock, uint32_t kind, int value, const char *text)

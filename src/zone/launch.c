@@ -8,10 +8,10 @@
 #include <sys/uio.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/launch_stub.h"
 #include "zone/seccomp.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 
 /* The data part while it is built: grows, and gives addresses in the image. */
 struct data_part {

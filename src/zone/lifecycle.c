@@ -11,12 +11,12 @@
 
 #include "base/log.h"
 #include "zone/container.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/hook.h"
 #include "zone/launch.h"
 #include "zone/rdt.h"
 #include "zone/init.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 
 int container_open(const struct runtime_opts *rt, const char *id, struct container *c,
                    struct error *err)

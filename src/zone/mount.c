@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 
 /* Option words. `rec`: the word with a leading "r" means the same for all mounts below. */
 static const struct {

@@ -10,7 +10,7 @@
 #define QUAD_ZONE_MOUNT_H
 
 #include "zone/spec.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 
 struct mount_opts {
     uint64_t set, clear;         /* MOUNT_ATTR_*, of this mount */

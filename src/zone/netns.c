@@ -9,21 +9,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "zone/file.h"
-#include "zone/sys.h"
-
-static int set_up(int sock, const char *name)
-{
-    struct ifreq ifr = {0};
-
-    memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-    if (ioctl(sock, SIOCGIFFLAGS, &ifr) < 0)
-        return -errno;
-    if (ifr.ifr_flags & IFF_UP)
-        return 0;
-    ifr.ifr_flags |= IFF_UP;
-    return ioctl(sock, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
-}
+#include "base/file.h"
+#include "base/sys.h"
+#include "zone/netlink.h"
 
 int net_loopback_up(struct error *err)
 {
@@ -36,55 +24,6 @@ int net_loopback_up(struct error *err)
     struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING};
     rc = ioctl(s, SIOCSIFFLAGS, &ifr);
     return rc < 0 ? fail_errno(err, errno, "loopback interface") : 0;
-}
-
-/* ------------------------------------------------------------------------------------- netlink */
-
-struct nl_request {
-    struct nlmsghdr h;
-    union {
-        struct ifinfomsg link;
-        struct ifaddrmsg addr;
-    };
-    char attrs[512];
-};
-
-static void put_attr(struct nl_request *q, unsigned short type, const void *v, size_t n)
-{
-    size_t at = NLMSG_ALIGN(q->h.nlmsg_len);
-    struct rtattr *a = (struct rtattr *)((char *)q + at);
-
-    if (at + RTA_SPACE(n) > sizeof(*q))
-        return;
-    a->rta_type = type;
-    a->rta_len = (unsigned short)RTA_LENGTH(n);
-    memcpy(RTA_DATA(a), v, n);
-    q->h.nlmsg_len = (uint32_t)(at + RTA_SPACE(n));
-}
-
-static int nl_socket(void)
-{
-    int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-    return s < 0 ? -errno : s;
-}
-
-/* Send and wait for the acknowledgement; 0 or -errno. */
-static int nl_do(int s, struct nl_request *q)
-{
-    char buf[4096];
-
-    q->h.nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-    if (send(s, q, q->h.nlmsg_len, 0) < 0)
-        return -errno;
-    ssize_t n = recv(s, buf, sizeof(buf), 0);
-    if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)))
-        return n < 0 ? -errno : -EPROTO;
-    struct nlmsghdr h;
-    struct nlmsgerr e;
-    memcpy(&h, buf, sizeof(h));
-    memcpy(&e, buf + NLMSG_HDRLEN, sizeof(e));
-    return h.nlmsg_type == NLMSG_ERROR ? e.error : -EPROTO;
 }
 
 struct saved_addr {
@@ -136,23 +75,14 @@ static size_t read_addrs(int s, int index, struct saved_addr *out, size_t max)
     }
 }
 
-static int index_of(int s, const char *name)
-{
-    struct ifreq ifr = {0};
-
-    memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-    return ioctl(s, SIOCGIFINDEX, &ifr) < 0 ? -errno : ifr.ifr_ifindex;
-}
-
 /* In the target namespace: addresses back, and up. */
 static int restore_device(const struct spec_netdev *d, const struct saved_addr *addrs, size_t n)
 {
     auto_fd int nl = nl_socket();
-    auto_fd int ip = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    if (nl < 0 || ip < 0)
-        return nl < 0 ? nl : -errno;
-    int index = index_of(ip, d->name);
+    if (nl < 0)
+        return nl;
+    int index = nl_index(d->name);
     if (index < 0)
         return index;
     for (size_t i = 0; i < n; i++) {
@@ -163,22 +93,21 @@ static int restore_device(const struct spec_netdev *d, const struct saved_addr *
         };
         size_t len = addrs[i].ifa.ifa_family == AF_INET ? 4 : 16;
         q.addr.ifa_index = (uint32_t)index;
-        put_attr(&q, IFA_LOCAL, addrs[i].local, len);
-        put_attr(&q, IFA_ADDRESS, addrs[i].local, len);
+        nl_attr(&q, IFA_LOCAL, addrs[i].local, len);
+        nl_attr(&q, IFA_ADDRESS, addrs[i].local, len);
         if (addrs[i].has_broadcast)
-            put_attr(&q, IFA_BROADCAST, addrs[i].broadcast, len);
+            nl_attr(&q, IFA_BROADCAST, addrs[i].broadcast, len);
         int rc = nl_do(nl, &q);
         if (rc && rc != -EEXIST)
             return rc;
     }
-    return set_up(ip, d->name);
+    return nl_link_up(d->name);
 }
 
 static int move_device(int nl, const struct spec_netdev *d, int netns, struct error *err)
 {
     struct saved_addr addrs[32];
-    auto_fd int ip = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int index = ip < 0 ? -errno : index_of(ip, d->host_name);
+    int index = nl_index(d->host_name);
 
     if (index < 0)
         return fail_errno(err, -index, "network device %s", d->host_name);
@@ -187,8 +116,8 @@ static int move_device(int nl, const struct spec_netdev *d, int netns, struct er
         .h = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_NEWLINK},
         .link = {.ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_change = IFF_UP},
     };
-    put_attr(&q, IFLA_NET_NS_FD, &netns, sizeof(netns));
-    put_attr(&q, IFLA_IFNAME, d->name, strlen(d->name) + 1);
+    nl_attr(&q, IFLA_NET_NS_FD, &netns, sizeof(netns));
+    nl_attr(&q, IFLA_IFNAME, d->name, strlen(d->name) + 1);
     int rc = nl_do(nl, &q);
     if (rc)
         return fail_errno(err, -rc, "move network device %s", d->host_name);

@@ -10,8 +10,8 @@
 #include <sys/prctl.h>
 
 #include "base/log.h"
-#include "zone/file.h"
-#include "zone/root.h"
+#include "base/file.h"
+#include "base/root.h"
 #include "zone/spec_tab.h"
 
 #ifndef CAP_LAST_KNOWN

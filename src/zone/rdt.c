@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <sys/vfs.h>
 
-#include "zone/file.h"
-#include "zone/sys.h"
+#include "base/file.h"
+#include "base/sys.h"
 
 #ifndef RDTGROUP_SUPER_MAGIC
 #define RDTGROUP_SUPER_MAGIC 0x7655821

@@ -5,9 +5,9 @@
 #include <sys/sysmacros.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/mount.h"
-#include "zone/root.h"
+#include "base/root.h"
 #include "zone/rootfs_part.h"
 
 void rootfs_init(struct rootfs *r, const struct spec *s, struct cgroup *cg, const char *path)
@@ -184,11 +184,14 @@ static int mount_root(struct rootfs *r, struct error *err)
     if (tree < 0)
         return tree;
     r->root = tree;
-    if (move_mount(tree, "", AT_FDCWD, r->path, MOVE_MOUNT_F_EMPTY_PATH) < 0) {
-        /* a user namespace may not search the path: any directory does, as it becomes "/" */
-        if (errno != EACCES || move_mount(tree, "", AT_FDCWD, "/sys", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-            return fail_errno(err, errno, "attach the root %s", r->path);
-    }
+    /* a user namespace may not be able to search the path: any other directory does as well, as it
+     * becomes "/"; /sys last, as the groups' hierarchies that are still to be cloned are below it */
+    const char *const places[] = {r->path, "/mnt", "/srv", "/opt", "/sys"};
+    rc = -EACCES;
+    for (size_t i = 0; i < ARRAY_LEN(places) && (rc == -EACCES || rc == -ENOENT); i++)
+        rc = move_mount(tree, "", AT_FDCWD, places[i], MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+    if (rc)
+        return fail_errno(err, -rc, "attach the root %s", r->path);
     if (r->spec->rootfs_propagation)
         mount_attr(tree, 0, 0, MS_PRIVATE, true);
     return 0;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-#include "zone/file.h"
-#include "zone/root.h"
+#include "base/file.h"
+#include "base/root.h"
 #include "zone/rootfs_part.h"
 
 static const struct spec_device default_devices[] = {

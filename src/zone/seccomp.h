@@ -17,7 +17,7 @@
 
 #include <linux/filter.h>
 
-#include "zone/json.h"
+#include "base/json.h"
 #include "zone/syscall_tab.h"
 
 /* The ABIs that one kernel offers. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/spec_tab.h"
 
 static void parse_version(struct json_reader *r, struct spec *s)

@@ -11,7 +11,7 @@
 
 #include <sys/resource.h>
 
-#include "zone/json.h"
+#include "base/json.h"
 
 struct id_map {
     uint32_t inside, outside, size;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "zone/file.h"
-#include "zone/sys.h"
+#include "base/file.h"
+#include "base/sys.h"
 
 const char *const status_names[] = {"creating", "created", "running", "paused", "stopped"};
 

@@ -15,7 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "zone/file.h"
+#include "base/file.h"
 
 int tty_open(int devpts, unsigned short rows, unsigned short cols, int *master, int *slave,
              struct error *err)

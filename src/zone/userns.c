@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "zone/file.h"
+#include "base/file.h"
 #include "zone/hook.h"
 #include "zone/rootfs.h"
-#include "zone/sys.h"
+#include "base/sys.h"
 
 static char *maps_text(const struct id_maps *m)
 {

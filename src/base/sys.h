@@ -6,8 +6,8 @@
  * Facts: openat2(2), clone3(2), mount_setattr(2), pidfd_open(2), seccomp(2), and the kernel's uapi
  * headers. <linux/mount.h> cannot be included beside <sys/mount.h> in glibc 2.36; we use the latter.
  */
-#ifndef QUAD_ZONE_SYS_H
-#define QUAD_ZONE_SYS_H
+#ifndef QUAD_BASE_SYS_H
+#define QUAD_BASE_SYS_H
 
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -5,8 +5,8 @@
  * Every function takes a directory descriptor; none follows a path that a container controls (that
  * is root.h). Sizes are bounded by FILE_READ_MAX.
  */
-#ifndef QUAD_ZONE_FILE_H
-#define QUAD_ZONE_FILE_H
+#ifndef QUAD_BASE_FILE_H
+#define QUAD_BASE_FILE_H
 
 #include "base/base.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "zone/json.h"
+#include "base/json.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -6,8 +6,8 @@
  * and asks once at its end. Strings are borrowed from the document. Integers are 64 bit: a value
  * above INT64_MAX (rlimits, seccomp arguments) reads as the same bits.
  */
-#ifndef QUAD_ZONE_JSON_H
-#define QUAD_ZONE_JSON_H
+#ifndef QUAD_BASE_JSON_H
+#define QUAD_BASE_JSON_H
 
 #include <jansson.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "zone/root.h"
+#include "base/root.h"
 
 #include <limits.h>
 
-#include "zone/file.h"
+#include "base/file.h"
 
 bool root_no_openat2;
 

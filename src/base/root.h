@@ -8,10 +8,10 @@
  * kernels without openat2 (before 5.6) the same is done by a walk with O_NOFOLLOW that reads each
  * link itself.
  */
-#ifndef QUAD_ZONE_ROOT_H
-#define QUAD_ZONE_ROOT_H
+#ifndef QUAD_BASE_ROOT_H
+#define QUAD_BASE_ROOT_H
 
-#include "zone/sys.h"
+#include "base/sys.h"
 
 /* Open `path` inside `root`. `flags` as open(2); O_CLOEXEC is added. A new descriptor or -errno. */
 int root_open(int root, const char *path, int flags);
