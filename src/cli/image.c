@@ -11,12 +11,13 @@
 #include "cli/command.h"
 #include "image/build.h"
 #include "image/describe.h"
+#include "image/import.h"
 #include "image/store.h"
 
 extern const struct command command_image;
 
 struct image_opts {
-    const char *mirror, *kernel;
+    const char *mirror, *kernel, *tag, *arch;
     struct opt_list packages;
     uint64_t size;
     bool cloud_init, verbose, force, json, help;
@@ -37,6 +38,10 @@ static const struct opt options[] = {
         .help = "build: replace the image of that name"),
     OPT(struct image_opts, verbose, .name = "verbose", .letter = 'v', .kind = OPT_FLAG,
         .help = "build: show what the programs print"),
+    OPT(struct image_opts, tag, .name = "tag", .kind = OPT_STRING, .arg = "NAME",
+        .help = "import: which image of an archive that holds several"),
+    OPT(struct image_opts, arch, .name = "arch", .kind = OPT_STRING, .arg = "NAME",
+        .help = "import: for which processor: amd64, 386 (this host's)"),
     OPT(struct image_opts, json, .name = "json", .kind = OPT_FLAG, .help = "ls: as JSON"),
     OPT(struct image_opts, help, .name = "help", .letter = 'h', .kind = OPT_FLAG,
         .help = "this help"),
@@ -110,6 +115,31 @@ static int do_build(const struct image_opts *o, int n, char **names, struct erro
     return rc;
 }
 
+/* ------------------------------------------------------------------------------------- import */
+
+static int do_import(const struct image_opts *o, int n, char **names, struct error *err)
+{
+    struct image_import_result r;
+    const struct image_import i = {.source = n > 0 ? names[0] : "",
+                                   .name = n > 1 ? names[1] : "",
+                                   .tag = o->tag,
+                                   .arch = o->arch};
+
+    if (n != 2)
+        return fail(err, EINVAL, "import wants a PATH and a NAME; try: quad image import root.tar web");
+    if (o->force && store_has(STORE_IMAGES, names[1]) && store_remove(STORE_IMAGES, names[1], err))
+        return -err->code;
+    int rc = image_import(&i, &r, err);
+    if (rc)
+        return rc;
+    auto_free char *layers = r.layers ? xasprintf(" from %zu layers", r.layers) : xstrdup("");
+    auto_free char *devices =
+        r.devices ? xasprintf("; %" PRIu64 " devices left out", r.devices) : xstrdup("");
+    fprintf(stderr, "image %s: %" PRIu64 " files, %" PRIu64 " MiB%s%s; try: quad run %s --mode zone\n",
+            names[1], r.entries, r.bytes >> 20, layers, devices, names[1]);
+    return 0;
+}
+
 /* ------------------------------------------------------------------------------------- ls, rm */
 
 static int list_json(void *opaque, const char *name)
@@ -119,9 +149,9 @@ static int list_json(void *opaque, const char *name)
     if (image_load(&im, name, NULL))
         return 0;
     json_array_append_new(
-        opaque, json_pack("{s:s, s:s*, s:s*, s:s, s:s, s:I, s:I}", "name", name, "source",
+        opaque, json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I}", "name", name, "source",
                           im.source, "built", im.built, "disk", im.disk, "format", im.format,
-                          "size", (json_int_t)im.size, "on_host", (json_int_t)im.on_host));
+                          "rootfs", im.rootfs, "size", (json_int_t)im.size, "on_host", (json_int_t)im.on_host));
     image_free(&im);
     return 0;
 }
@@ -138,7 +168,9 @@ static int list_line(void *opaque, const char *name)
         printf("%-20s (not complete)\n", name);
         return 0;
     }
-    printf("%-20s %-12s %6" PRIu64 " M %7" PRIu64 " M  %s\n", name, im.source ? im.source : "-",
+    const char *slash = im.source && im.rootfs ? strrchr(im.source, '/') : NULL;
+    const char *source = slash ? slash + 1 : im.source;
+    printf("%-20s %-12s %6" PRIu64 " M %7" PRIu64 " M  %s\n", name, source ? source : "-",
            im.size >> 20, im.on_host >> 20, im.built ? im.built : "-");
     image_free(&im);
     return 0;
@@ -195,7 +227,9 @@ static int do_rm(const struct image_opts *o, int n, char **names, struct error *
 static const struct verb {
     const char *name;
     int (*run)(const struct image_opts *o, int n, char **names, struct error *err);
-} verbs[] = {{"build", do_build}, {"ls", do_ls}, {"list", do_ls}, {"rm", do_rm}};
+} verbs[] = {
+    {"build", do_build}, {"import", do_import}, {"ls", do_ls}, {"list", do_ls}, {"rm", do_rm},
+};
 
 /* Options may stand before and after the operands. */
 static int run(int argc, char **argv)
@@ -216,7 +250,7 @@ static int run(int argc, char **argv)
         for (size_t i = 0; n && i < ARRAY_LEN(verbs); i++)
             v = !strcmp(words[0], verbs[i].name) ? &verbs[i] : v;
         rc = v ? v->run(&o, n - 1, words + 1, &err)
-               : fail(&err, EINVAL, "image wants one of: build, ls, rm");
+               : fail(&err, EINVAL, "image wants one of: build, import, ls, rm");
     }
     int code = rc == -EINVAL ? command_usage(&command_image, &err)
                : rc          ? command_failed(&err)
@@ -231,18 +265,22 @@ static int run(int argc, char **argv)
 static const struct command_example examples[] = {
     {"quad image build debian:12 web", "a Debian with an ssh server; your ~/.ssh/*.pub open it"},
     {"quad image build debian:13 big --size 40G --package nginx", "larger, with a package more"},
+    {"quad image import nginx.tar nginx", "what docker save or podman save wrote, for zones"},
+    {"quad image import /srv/root web", "a root file system: a directory or a tar archive of one"},
     {"quad image ls", "what there is"},
     {NULL, NULL},
 };
 
 const struct command command_image = {
     .name = "image",
-    .summary = "build, list, remove disk images",
-    .operands = "build SYSTEM NAME | ls | rm NAME...",
+    .summary = "build, import, list, remove images",
+    .operands = "build SYSTEM NAME | import PATH NAME | ls | rm NAME...",
     .text = "A built image boots on BIOS and UEFI machines by its own boot loader, takes root's ssh "
             "keys from ~/.ssh/*.pub (else a key is made for you) and the settings of each guest from "
             "its seed disk. Building uses mmdebstrap and needs no root where user namespaces are "
-            "allowed. An interrupted build leaves no image.",
+            "allowed. An interrupted build leaves no image. What is imported is a root file system for zones: "
+            "a directory, a tar archive, an OCI image layout, an archive by docker save; layers are "
+            "checked against their digests, devices are left out.",
     .options = options,
     .examples = examples,
     .run = run,

@@ -205,6 +205,11 @@ static int open_image(struct launch *l, struct guest_config *c, struct error *er
 
     if (rc)
         return rc;
+    if (!im.disk) {
+        image_free(&im);
+        return fail(err, ENOEXEC, "image %s is a root file system without a kernel of its own: it "
+                                  "runs as a zone; try: quad run %s --mode zone", c->image, c->image);
+    }
     rc = open_overlay(l, c, im.disk, im.format, err);
     bool own_loader = c->firmware && strcmp(c->firmware, "none");
     if (!rc && !c->kernel && !own_loader && im.kernel) {

@@ -34,6 +34,8 @@ int image_load(struct image *im, const char *name, struct error *err)
         im->built = member(j, "built");
         im->format = member(j, "format");
         im->disk = file_of(im, j, "disk");
+        im->rootfs = file_of(im, j, "rootfs");
+        im->size = (uint64_t)json_integer_value(json_object_get(j, "bytes"));
         im->kernel = file_of(im, j, "kernel");
         im->initrd = file_of(im, j, "initrd");
         im->append = member(j, "append");
@@ -42,6 +44,10 @@ int image_load(struct image *im, const char *name, struct error *err)
     if (im->disk && im->format && !stat(im->disk, &st)) {
         im->size = (uint64_t)st.st_size;
         im->on_host = (uint64_t)st.st_blocks * 512;
+        return 0;
+    }
+    if (im->rootfs && !stat(im->rootfs, &st) && S_ISDIR(st.st_mode)) {
+        im->on_host = im->size;
         return 0;
     }
     image_free(im);
@@ -57,6 +63,7 @@ void image_free(struct image *im)
     free(im->built);
     free(im->disk);
     free(im->format);
+    free(im->rootfs);
     free(im->kernel);
     free(im->initrd);
     free(im->append);

@@ -9,7 +9,8 @@
 
 struct image {
     char *dir, *source, *built;
-    char *disk, *format;           /* disk: full path */
+    char *disk, *format;           /* disk: full path; NULL: a root, for zones (import.h) */
+    char *rootfs;                  /* full path of the tree, or NULL */
     char *kernel, *initrd, *append; /* full paths; NULL: only its boot loader starts it */
     uint64_t size, on_host;        /* bytes */
 };
