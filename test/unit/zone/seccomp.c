@@ -3,6 +3,10 @@
  * The seccomp compiler against libseccomp: both programs are evaluated, by an interpreter of our
  * own, for every number of every ABI and around every argument value that the profile speaks of.
  * libseccomp is loaded at run time: where it is missing, only the fixed expectations are checked.
+ *
+ * A third judge is the profile itself, read rule by rule (struct model). Ours must always agree with
+ * it. libseccomp 2.5 does not always: of several rules with equal high halves on one argument of one
+ * call it can lose one (test_libseccomp_loses_a_rule); such calls are judged by the profile alone.
  */
 #include "zone/seccomp.h"
 
@@ -119,12 +123,70 @@ static void interesting(struct interest *in, uint64_t v)
         in->v[in->n++] = around[i];
 }
 
+/* The profile's rules as they were made. */
+struct model {
+    struct {
+        const struct syscall_row *row;
+        uint32_t ret;
+        unsigned count;
+        struct scmp_arg_cmp cmp[6];
+    } rule[2000];
+    size_t n;
+    uint32_t def;
+};
+
+static bool holds(const struct scmp_arg_cmp *c, uint64_t v)
+{
+    switch (c->op) {
+    case 1: return v != c->a;
+    case 2: return v < c->a;
+    case 3: return v <= c->a;
+    case 4: return v == c->a;
+    case 5: return v >= c->a;
+    case 6: return v > c->a;
+    default: return (v & c->a) == c->b;
+    }
+}
+
+/* What the profile says of a call; *several: more than one rule with arguments speaks of it. */
+static uint32_t model_outcome(const struct model *m, enum abi abi, uint32_t nr,
+                              const struct seccomp_data *d, bool *several)
+{
+    uint32_t ret = m->def;
+    unsigned rules = 0;
+
+    for (size_t i = 0; i < m->n; i++) {
+        if ((int)nr < 0 || syscall_number(m->rule[i].row, abi) != (int)nr)
+            continue;
+        bool all = true;
+        rules++;
+        for (unsigned k = 0; k < m->rule[i].count; k++) {
+            struct scmp_arg_cmp c = m->rule[i].cmp[k];
+            uint64_t v = d->args[c.arg];
+            if (abi != ABI_X86_64) { /* registers of 32 bits */
+                v = (uint32_t)v;
+                c.a = (uint32_t)c.a;
+                c.b = (uint32_t)c.b;
+            }
+            all &= holds(&c, v);
+        }
+        if (all && ret == m->def)
+            ret = m->rule[i].ret;
+    }
+    *several = rules > 1;
+    return ret;
+}
+
 /* Build one random profile for both; rules with arguments of one call share an action, as the order
  * among overlapping ones is each compiler's own. */
-static char *random_profile(uint64_t *rng, unsigned arches, void *ctx, struct interest *in)
+static char *random_profile(uint64_t *rng, unsigned arches, void *ctx, struct interest *in,
+                            struct model *m)
 {
     char *json = xcalloc(1, 1 << 20);
     unsigned def = test_random(rng) % ARRAY_LEN(actions);
+
+    m->n = 0;
+    m->def = actions[def];
     const char *e = strstr(action_json[def], "errnoRet");
     size_t n;
 
@@ -182,6 +244,11 @@ static char *random_profile(uint64_t *rng, unsigned arches, void *ctx, struct in
                                      seccomp_operator_names[cmp[a].op - 1]);
             }
             n += (size_t)sprintf(json + n, "]}");
+            assert_true(m->n < ARRAY_LEN(m->rule));
+            m->rule[m->n].row = row;
+            m->rule[m->n].ret = actions[act];
+            m->rule[m->n].count = k;
+            memcpy(m->rule[m->n++].cmp, cmp, k * sizeof(*cmp));
             if (ctx && actions[act] != actions[def])
                 lib.rule_add(ctx, actions[act], nr, k, cmp);
         }
@@ -231,7 +298,8 @@ static bool left_out(const struct seccomp_data *d)
 }
 
 static void compare(const struct sock_filter *a, size_t an, const struct sock_filter *b, size_t bn,
-                    const struct interest *in, uint64_t *rng, const char *json)
+                    const struct interest *in, uint64_t *rng, const char *json,
+                    const struct model *m, unsigned arches)
 {
     static const uint32_t archs[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64};
 
@@ -245,8 +313,15 @@ static void compare(const struct sock_filter *a, size_t an, const struct sock_fi
                     d.args[x] = r && in->n ? in->v[test_random(rng) % in->n] : 0;
                 if (left_out(&d))
                     break;
-                uint32_t va = evaluate(a, an, &d), vb = evaluate(b, bn, &d);
-                if (va != vb) {
+                uint32_t va = evaluate(a, an, &d), vb = evaluate(b, bn, &d), said = va;
+                bool several = false;
+                if (k == 0 && !(nr & X32))
+                    said = model_outcome(m, ABI_X86_64, nr, &d, &several);
+                else if (k == 0 && (arches & 2) && nr < 0x80000000u)
+                    said = model_outcome(m, ABI_X32, nr & ~X32, &d, &several);
+                else if (k == 1 && (arches & 1))
+                    said = model_outcome(m, ABI_X86, nr, &d, &several);
+                if (va != said || (va != vb && !several)) {
                     const char *name = strstr(json, "\"syscalls\"");
                     print_error("%.*s...\n", (int)(name - json), json);
                     for (unsigned t = 0; t < syscall_tab_len; t++) /* the rules of this call */
@@ -257,10 +332,10 @@ static void compare(const struct sock_filter *a, size_t an, const struct sock_fi
                                  at = strstr(at + 1, syscall_tab[t].name))
                                 print_error("  %.200s\n", at);
                     fail_msg("arch %#x nr %#x args %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64
-                             " %" PRIx64 " %" PRIx64 ": ours %#x, libseccomp %#x",
+                             " %" PRIx64 " %" PRIx64 ": ours %#x, libseccomp %#x, profile %#x",
                              d.arch, nr, (uint64_t)d.args[0], (uint64_t)d.args[1],
                              (uint64_t)d.args[2], (uint64_t)d.args[3], (uint64_t)d.args[4],
-                             (uint64_t)d.args[5], va, vb);
+                             (uint64_t)d.args[5], va, vb, said);
                 }
                 if (r == 0 && in->n == 0)
                     break;
@@ -281,14 +356,16 @@ static void test_against_libseccomp(void **state)
         unsigned arches = i % 4;
         uint64_t again = rng;
         /* the default has to be known before the context is made: the same numbers twice */
-        auto_free char *probe = random_profile(&again, arches, NULL, &(struct interest){0});
+        static struct model model;
+        auto_free char *probe =
+            random_profile(&again, arches, NULL, &(struct interest){0}, &model);
         void *ctx = lib.init(default_of(probe));
         assert_non_null(ctx);
         if (arches & 1)
             assert_int_equal(lib.arch_add(ctx, AUDIT_ARCH_I386), 0);
         if (arches & 2)
             assert_int_equal(lib.arch_add(ctx, AUDIT_ARCH_X86_64 & ~0x80000000u), 0);
-        auto_free char *json = random_profile(&rng, arches, ctx, &in);
+        auto_free char *json = random_profile(&rng, arches, ctx, &in, &model);
         assert_string_equal(json, probe);
 
         json_t *doc;
@@ -302,11 +379,55 @@ static void test_against_libseccomp(void **state)
         size_t n;
         struct sock_filter *theirs = lib_export(ctx, &n);
         if (p.count)
-            compare(p.insn, p.count, theirs, n, &in, &rng, json);
+            compare(p.insn, p.count, theirs, n, &in, &rng, json, &model, arches);
         seccomp_program_fini(&p);
         json_decref(doc);
         lib.release(ctx);
     }
+}
+
+/* Three rules on one argument whose high halves are equal: libseccomp 2.5.4's program does not deny
+ * semget with its fourth argument 18, though the first rule says so. Here only to say why the comparison
+ * leaves such calls to the profile; a libseccomp that does deny is as welcome. */
+static void test_libseccomp_loses_a_rule(void **state)
+{
+    static const uint64_t values[] = {18, 847191908, 19};
+    struct seccomp_data d = {.nr = 64, .arch = AUDIT_ARCH_X86_64, .args = {[3] = 18}};
+    const uint32_t deny = SECCOMP_RET_ERRNO | ENOSYS;
+    char json[1024] = "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[";
+    struct seccomp_options opt = {.family = FAMILY_X86, .no_enosys = true};
+    struct seccomp_program p;
+    struct error err;
+    json_t *doc;
+    size_t n;
+
+    (void)state;
+    if (!lib_open())
+        skip();
+    void *ctx = lib.init(SECCOMP_RET_LOG);
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        struct scmp_arg_cmp c = {3, 4, values[i], 0};
+        assert_int_equal(lib.rule_add(ctx, deny, 64, 1, &c), 0);
+        n = strlen(json);
+        snprintf(json + n, sizeof(json) - n,
+                 "%s{\"names\":[\"semget\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38,"
+                 "\"args\":[{\"index\":3,\"value\":%" PRIu64 ",\"op\":\"SCMP_CMP_EQ\"}]}",
+                 i ? "," : "", values[i]);
+    }
+    strcat(json, "]}");
+    assert_int_equal(json_parse(json, strlen(json), "profile", &doc, &err), 0);
+    assert_int_equal(seccomp_compile(doc, &opt, &p, &err), 0);
+    struct sock_filter *theirs = lib_export(ctx, &n);
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        d.args[3] = values[i];
+        assert_int_equal(evaluate(p.insn, p.count, &d), deny);
+        uint32_t lib_says = evaluate(theirs, n, &d);
+        if (lib_says != deny)
+            print_message("libseccomp lets semget pass with its argument %" PRIu64 "\n", values[i]);
+    }
+    seccomp_program_fini(&p);
+    json_decref(doc);
+    lib.release(ctx);
 }
 
 /* ------------------------------------------------------------------------------- fixed cases */
@@ -425,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_against_libseccomp),
+        cmocka_unit_test(test_libseccomp_loses_a_rule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
