@@ -137,7 +137,7 @@ if command -v podman >/dev/null && command -v conmon >/dev/null; then
     trap 'p rm -fa -t 0 >/dev/null 2>&1; umount "$TEST_TMP"/pg/overlay 2>/dev/null; cleanup_zone' EXIT
     if tar -C rootfs -c . | p import - localhost/base >"$out" 2>&1; then
         ok p run --name change --network none localhost/base sh -c \
-            'rm /bin/vi; rm -r /root; mkdir /root; echo n >/root/new; ln /bin/busybox /bin/linked; chown 5:6 /etc/passwd; chmod 4711 /bin/busybox'
+            'rm /bin/vi; rm -r /tmp; mkdir /tmp; echo n >/tmp/new; ln /bin/busybox /bin/linked; chown 5:6 /etc/passwd; chmod 4711 /bin/busybox'
         ok p commit --change 'CMD ["sh","-c","echo from image"]' --change 'USER 7:8' change localhost/both
         mkdir judge
         p export change | tar -C judge -x || die "podman export"
