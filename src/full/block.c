@@ -7,7 +7,7 @@
 #include "arch/x86/tlb.h"
 #include "core/machine.h"
 
-#define HASH_BITS 15
+#define HASH_BITS 18
 #define ARENA_SIZE (UINT64_C(48) << 20)
 
 void block_cache_init(struct block_cache *bc)

@@ -16,7 +16,7 @@
 #include "arch/x86/cpu.h"
 
 #define BLOCK_INSNS_MAX 32
-#define BLOCK_HASH_SIZE ((size_t)1 << 15)
+#define BLOCK_HASH_SIZE ((size_t)1 << 18)
 
 struct block {
     uint64_t gpa; /* of the first byte */

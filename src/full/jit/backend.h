@@ -35,7 +35,7 @@ struct jump {
     const void *code; /* never NULL: the exit stub where there is none */
 };
 
-#define JUMP_BITS 12
+#define JUMP_BITS 15
 
 struct code_cache {
     uint8_t *rw, *rx; /* one memory, two mappings */
