@@ -135,7 +135,7 @@ static struct block *decode(struct block_cache *bc, struct x86_cpu *c, uint64_t 
     b->gpa = gpa | (lin & 0xfff);
     b->mode = c->mode;
     b->genp2 = NULL;
-    b->heat = 0;
+    b->heat = b->taken = 0;
     b->code = NULL;
     if (!slot) {
         static const uint32_t never = 1; /* gen 0: stale at once */
@@ -185,4 +185,13 @@ struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin
         *link = b->next;
     }
     return decode(bc, c, lin, page, gpa, slot);
+}
+
+const struct block *block_peek(const struct block_cache *bc, uint64_t gpa, uint32_t mode)
+{
+    const struct block *b = bc->hash[hash_of(gpa, mode)];
+
+    while (b && (b->gpa != gpa || b->mode != mode || !block_is_fresh(b)))
+        b = b->next;
+    return b;
 }

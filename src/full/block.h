@@ -28,10 +28,14 @@ struct block {
     uint64_t gpa2;         /* of the second page */
     struct block *next;    /* hash chain */
     uint16_t n, bytes;
-    uint32_t heat;         /* times run by interpretation; the translator's threshold */
-    void *code;            /* translated, or NULL */
-    uint64_t lin;          /* where it was when translated */
-    uint32_t code_bytes;
+    /* The translator's. */
+    uint32_t heat;  /* times run by interpretation */
+    uint32_t taken; /* of these, how often its branch was taken */
+    void *code;     /* translated, or NULL */
+    void *cold;     /* the rarely run part of it */
+    uint64_t lin;   /* where it was when translated */
+    uint32_t code_bytes, cold_bytes;
+    uint8_t checks; /* bytes of the checks at its beginning */
     bool poll; /* ends in an instruction after which held-back interrupts may become deliverable */
     struct x86_insn insns[];
 };
@@ -50,6 +54,9 @@ void block_cache_clear(struct block_cache *bc);
 /* The block at c's CS:RIP, decoded if need be. Raises fetch faults. *scratch is used for code that
  * is not cacheable (outside RAM and ROM). */
 struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin);
+
+/* The block at a guest-physical address, if there is one that is fresh. */
+const struct block *block_peek(const struct block_cache *bc, uint64_t gpa, uint32_t mode);
 
 static inline bool block_is_fresh(const struct block *b)
 {

@@ -20,7 +20,9 @@
 
 /* Times that a block is run by its operations' functions before it is worth translating. */
 #define HEAT 12
-#define CODE_SIZE ((size_t)32 << 20)
+#define CODE_SIZE ((size_t)64 << 20)
+/* Far jumps that the jump cache serves before one is linked. */
+#define RELINK 16
 
 /* ------------------------------------------------------------------------- called by native code */
 
@@ -60,6 +62,23 @@ static inline void x87_take_back(struct x86_cpu *c)
     }
 }
 
+/* Contexts that remembered targets depend on get numbers, so that native code compares one word. */
+static uint32_t tag_of(struct jit_vcpu *jv, struct x86_cpu *c)
+{
+    uint64_t raw = run_jump_tag(c);
+
+    if (likely(raw == jv->raw_tag))
+        return (uint32_t)c->scratch[JIT_TAG];
+    size_t i = (raw * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
+    if (jv->tags[i].raw != raw || !jv->tags[i].tag) {
+        jv->tags[i].raw = raw;
+        jv->tags[i].tag = ++jv->last_tag;
+    }
+    jv->raw_tag = raw;
+    c->scratch[JIT_TAG] = jv->tags[i].tag;
+    return jv->tags[i].tag;
+}
+
 /* One instruction by its function; RIP is then where it leads. */
 static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
 {
@@ -76,7 +95,7 @@ static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
     in->fn(c, in);
     c->cur = NULL;
     flags_out(c);
-    c->scratch[JIT_TAG] = run_jump_tag(c);
+    tag_of(jv, c);
     c->scratch[JIT_SIMD] = simd_word(c);
     if (jv->single)
         jv->done = (uint64_t)(in - jv->running->insns) + 1;
@@ -102,35 +121,43 @@ void jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_
 /* The running block is left behind the instruction that ends at off. */
 static void note_done(struct jit_vcpu *jv, uint64_t off)
 {
-    uint64_t at = 0;
+    uint64_t at = jv->running->gpa & 0xfff;
 
     for (jv->done = 0; at < off; jv->done++)
         at += jv->running->insns[jv->done].len;
 }
 
-int jit_note(struct x86_cpu *c, struct x86_tlbe *e, uint64_t off_next)
+/* Native code is left for page offset `off` of the page that runs. */
+static void leave_to(struct x86_cpu *c, int64_t off)
+{
+    struct jit_vcpu *jv = c->engine;
+
+    if (off == INT64_MIN) {
+        c->s.r[X86_RIP] = c->scratch[JIT_TARGET];
+        return;
+    }
+    c->s.r[X86_RIP] += (uint64_t)off;
+    if (jv->single)
+        note_done(jv, (uint64_t)off);
+}
+
+int jit_note(struct x86_cpu *c, struct x86_tlbe *e, int64_t off_next)
 {
     x87_take_back(c);
     c->end = (const struct x86_insn *)(const void *)e; /* anything but NULL */
     x86_store_note(c, e, 0);
     if (c->end)
         return 0;
-    if (off_next == UINT32_MAX)
-        return 1;
-    c->s.r[X86_RIP] += off_next;
-    if (((const struct jit_vcpu *)c->engine)->single)
-        note_done(c->engine, off_next);
+    leave_to(c, off_next);
     return 1;
 }
 
-/* The x87 may be used as it is; else out of the block, in front of the instruction at off_next. */
-int jit_x87_in(struct x86_cpu *c, const void *unused, uint64_t off_next)
+/* The x87 may be used as it is; else out of the unit, in front of the instruction at off_next. */
+int jit_x87_in(struct x86_cpu *c, const void *unused, int64_t off_next)
 {
     (void)unused;
     if (c->scratch[JIT_SIMD] & JIT_NO_X87) {
-        c->s.r[X86_RIP] += off_next;
-        if (((const struct jit_vcpu *)c->engine)->single)
-            note_done(c->engine, off_next);
+        leave_to(c, off_next);
         return 1;
     }
     jit_x87_load(c);
@@ -171,52 +198,58 @@ static void drop_code(struct jit_vcpu *jv)
     block_cache_clear(&jv->blocks);
     memset(jv->jumps, 0, sizeof(jv->jumps));
     for (size_t i = 0; i < ARRAY_LEN(jv->jumps); i++)
-        jv->jumps[i].code = jv->exit;
+        jv->jumps[i].code = jv->exit_jump;
     jv->code.used = jv->code.base_used;
+    jv->code.cold_used = jv->code.cold_base;
     jv->cpu->scratch[JIT_LINK] = 0;
+    jv->n_full = jv->blocks.n_full;
     jv->n_flush++;
 }
 
-static struct jump *jump_of(struct jit_vcpu *jv, uint64_t lin)
+static struct jump *jump_of(struct jit_vcpu *jv, uint64_t lin, uint32_t tag)
 {
-    return &jv->jumps[(lin ^ lin >> JUMP_BITS) & ((1u << JUMP_BITS) - 1)];
+    return &jv->jumps[(lin ^ lin >> JUMP_BITS ^ tag) & ((1u << JUMP_BITS) - 1)];
 }
 
 static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
 {
-    struct jump *j = jump_of(jv, lin);
-    uint64_t tag = run_jump_tag(c);
+    uint32_t tag = tag_of(jv, c);
+    struct jump *j = jump_of(jv, lin, tag);
 
     if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
         return j->block;
-    uint64_t full = jv->blocks.n_full;
     struct block *b = block_find(&jv->blocks, c, lin);
-    if (jv->blocks.n_full != full) { /* the arena began anew under all code */
+    if (jv->n_full != jv->blocks.n_full) { /* the arena began anew under all code */
         drop_code(jv);
         b = block_find(&jv->blocks, c, lin);
     }
     if (b->genp2 || !block_is_fresh(b))
         return b; /* not to be remembered */
-    *j = (struct jump){lin, tag, b, b->code ? b->code : jv->exit};
+    *jump_of(jv, lin, tag_of(jv, c)) = (struct jump){lin, tag_of(jv, c), b, b->code ? b->code : jv->exit_jump};
     return b;
+}
+
+static void perf_line(const struct jit_vcpu *jv, const void *at, uint32_t bytes, uint64_t lin,
+                      const char *what)
+{
+    fprintf(jv->perf_map, "%" PRIxPTR " %x guest_%" PRIx64 "%s\n", (uintptr_t)at, bytes, lin, what);
 }
 
 static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, uint64_t lin)
 {
     if (b->genp2 || !block_is_fresh(b))
         return;
-    size_t before = jv->code.used;
     if (!jit_translate(jv, b)) {
         drop_code(jv);
         return;
     }
     b->lin = lin;
-    b->code_bytes = (uint32_t)(jv->code.used - before);
-    if (jv->perf_map)
-        fprintf(jv->perf_map, "%" PRIxPTR " %x guest_%" PRIx64 "\n", (uintptr_t)b->code,
-                b->code_bytes, lin);
-    struct jump *j = jump_of(jv, lin);
-    if (j->block == b && j->lin == lin && j->tag == run_jump_tag(c))
+    if (jv->perf_map) {
+        perf_line(jv, b->code, b->code_bytes, lin, "");
+        perf_line(jv, b->cold, b->cold_bytes, lin, "_cold");
+    }
+    struct jump *j = jump_of(jv, lin, tag_of(jv, c));
+    if (j->block == b && j->lin == lin && j->tag == tag_of(jv, c))
         j->code = b->code;
 }
 
@@ -251,8 +284,8 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     jv->n_enter++;
     jv->before = c->scratch[JIT_NATIVE];
     flags_out(c);
-    c->scratch[JIT_TAG] = run_jump_tag(c);
     c->scratch[JIT_LINK] = 0;
+    c->s.r[X86_RIP] &= ~UINT64_C(0xfff);
     c->scratch[JIT_SIMD] = simd_word(c);
     jv->running = b;
     jv->done = 0;
@@ -280,13 +313,30 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
 /* The last native exit wants to be linked to the block at RIP. */
 static void link_exit(struct jit_vcpu *jv, struct x86_cpu *c, const struct block *b)
 {
-    uint8_t *from = (uint8_t *)(uintptr_t)c->scratch[JIT_LINK];
+    uint64_t link = c->scratch[JIT_LINK];
 
-    if (from && b->code) {
-        jit_patch(jv, from, b->code);
+    if (link && b->code) {
+        if (link & JIT_LINK_FAR)
+            c->scratch[JIT_RELINK] = RELINK;
+        jit_link(jv, link, b);
         jv->n_links++;
     }
     c->scratch[JIT_LINK] = 0;
+}
+
+/* Requests from now on are seen by native code; false: there is one already. */
+static bool requests_armed(struct vcpu *v, struct x86_cpu *c)
+{
+    if (!__atomic_load_n(&c->scratch[JIT_REQUEST], __ATOMIC_RELAXED))
+        return true;
+    __atomic_store_n(&c->scratch[JIT_REQUEST], UINT64_C(0), __ATOMIC_SEQ_CST);
+    return !__atomic_load_n(&v->request, __ATOMIC_SEQ_CST);
+}
+
+/* Whether b ended in a branch that was taken: which way a unit goes on. */
+static void note_branch(struct block *b, uint64_t from, uint64_t to)
+{
+    b->taken += to != from + b->bytes;
 }
 
 static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c)
@@ -324,6 +374,8 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
                 translate(jv, c, b, lin);
             link_exit(jv, c, b);
             if (b->code && block_is_fresh(b)) {
+                if (unlikely(!requests_armed(v, c)))
+                    continue;
                 run_native(v, jv, c, b);
                 poll = c->intr_waiting;
                 continue;
@@ -340,6 +392,7 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
         c->s.intr_shadow = false;
         jv->n_interp++;
         uint64_t done = run_block(c, b, most);
+        note_branch(b, lin, c->s.r[X86_RIP]);
         if (unlikely(v->budget != UINT64_MAX))
             run_spend(v, done);
         if (unlikely(step))
@@ -363,6 +416,8 @@ static enum stop_reason jit_run(struct vcpu *v)
         }
         gs_base = c;
     }
+    if (jv->n_full != jv->blocks.n_full)
+        drop_code(jv);
     if (setjmp(c->unwind)) {
         jv->n_faults++;
         if (!jv->single)
@@ -394,6 +449,7 @@ static void jit_vcpu_close(struct vcpu *v)
         return;
     block_cache_fini(&jv->blocks);
     cache_fini(&jv->code);
+    free(jv->gen);
     free(jv);
     c->engine = NULL;
 }
@@ -415,6 +471,11 @@ static int jit_vcpu_open(struct vcpu *v, struct error *err)
     else
         drop_code(jv);
     return rc;
+}
+
+static void jit_kick(struct vcpu *v)
+{
+    __atomic_store_n(&x86_cpu_of(v)->scratch[JIT_REQUEST], UINT64_C(1), __ATOMIC_SEQ_CST);
 }
 
 static int jit_put(struct vcpu *v, unsigned groups, struct error *err)
@@ -481,9 +542,12 @@ static void dump_block(const struct x86_cpu *c, const struct block *b, bool gues
         dump_bytes(bytes, b->mode, b->lin, b->bytes, out);
     if (guest && host)
         fputs("    ->\n", out);
-    if (host)
-        dump_bytes(b->code, MODE_CODE64 | MODE_PROT | MODE_LMA, (uintptr_t)b->code, b->code_bytes,
-                   out);
+    if (host) {
+        uint32_t mode = MODE_CODE64 | MODE_PROT | MODE_LMA;
+        dump_bytes(b->code, mode, (uintptr_t)b->code, b->code_bytes, out);
+        fputs("    cold\n", out);
+        dump_bytes(b->cold, mode, (uintptr_t)b->cold, b->cold_bytes, out);
+    }
 }
 
 /* what: "guest", "host", "guest,host", each also with "@GVA": the blocks that hold that address. */
@@ -520,11 +584,12 @@ static void jit_dump(struct engine *eng, const char *what, FILE *out)
         fprintf(out,
                 "vcpu%u: instructions %" PRIu64 " native %" PRIu64 " helpers %" PRIu64
                 " entries %" PRIu64 " interpreted-blocks %" PRIu64 " translated %" PRIu64
-                " links %" PRIu64 " code-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
+                " links %" PRIu64 " blocks-in-units %" PRIu64 " code-bytes %zu cold-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
                 " stale %" PRIu64 " faults %" PRIu64 " polls %" PRIu64 " tlb-fills %" PRIu64
                 " tlb-flushes %" PRIu64 " tlb-page-flushes %" PRIu64 "\n",
                 i, c->icount, c->scratch[JIT_NATIVE], jv->n_helper, jv->n_enter, jv->n_interp,
-                jv->n_translated, jv->n_links, jv->code.used, jv->n_flush, jv->blocks.n_decoded,
+                jv->n_translated, jv->n_links, jv->n_unit_blocks, jv->code.used,
+                jv->code.cold_used - jv->code.cold_base, jv->n_flush, jv->blocks.n_decoded,
                 jv->blocks.n_stale, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,
                 mmu->n_flush_page);
         dump_helpers(jv, c, i, out);
@@ -544,7 +609,7 @@ const struct engine_type jit_engine = {
     .vcpu_open = jit_vcpu_open,
     .vcpu_close = jit_vcpu_close,
     .vcpu_run = jit_run,
-    .vcpu_kick = run_kick,
+    .vcpu_kick = jit_kick,
     .vcpu_get = run_get,
     .vcpu_put = jit_put,
     .dump = jit_dump,

@@ -174,6 +174,23 @@ static inline void as_lea(struct as *a, unsigned dst, unsigned base, int index, 
     as_32(a, (uint32_t)disp);
 }
 
+/* 32 bits: dst = src rotated right; keeps the flags where the host has BMI2. */
+static inline void as_rorx(struct as *a, unsigned dst, unsigned src, unsigned by)
+{
+    if (!__builtin_cpu_supports("bmi2")) {
+        as_mov(a, 4, dst, src);
+        as_op(a, 0, 4, 0xc1, 1, R(dst), false); /* ror */
+        as_8(a, by);
+        return;
+    }
+    as_8(a, 0xc4);
+    as_8(a, (dst & 8 ? 0 : 0x80) | 0x40 | (src & 8 ? 0 : 0x20) | 3);
+    as_8(a, 0x7b);
+    as_8(a, 0xf0);
+    as_modrm(a, dst, R(src));
+    as_8(a, by);
+}
+
 /* Jumps with a 32-bit displacement; returns where to patch. cc 0..15, or JMP, CALL. */
 enum { JMP = 16, CALL = 17 };
 static inline uint8_t *as_jump(struct as *a, unsigned cc)

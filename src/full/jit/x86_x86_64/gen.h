@@ -22,22 +22,35 @@
 #define OFF_R(n) ((int32_t)(offsetof(struct x86_cpu, s.r) + 8u * (n)))
 #define OFF_SCRATCH(n) ((int32_t)(offsetof(struct x86_cpu, scratch) + 8u * (n)))
 
-/* Where the guest's arithmetic flags are. */
-enum fl_where { FL_IN_MEM, FL_IN_HOST, FL_IN_BOTH };
+/* Where the guest's arithmetic flags are. FL_BY_RECIPE: neither in memory nor in the host's register,
+ * but the operation that set them can be done again. */
+enum fl_where { FL_IN_MEM, FL_IN_HOST, FL_IN_BOTH, FL_BY_RECIPE };
+
+/* How to get the flags of the last operation again from registers that still have its operands or
+ * its result (gen_fl.c). */
+struct recipe {
+    enum { REC_NONE, REC_CMP, REC_TEST, REC_ADD, REC_SUB } kind;
+    uint8_t size, dst, src; /* guest registers; src may be X86_IMM */
+    int32_t imm;
+};
 
 enum slow_kind {
     SLOW_INSN, /* the whole instruction by its function, then on behind it */
-    SLOW_LAST, /* the same for one that ends the block */
+    SLOW_LAST, /* the same for one that ends the unit */
     SLOW_NOTE, /* after a store: its page's flags are not plain dirty */
     SLOW_X87,  /* the same of the x87's registers */
     SLOW_SIMD, /* vector registers are not in the host's, or forbidden */
-    SLOW_LINK, /* the end of a block whose successor is not linked */
+    SLOW_LINK, /* the end of a unit whose successor on the page is not linked */
+    SLOW_FAR,  /* the same on another page, or it was linked under another tag */
+    SLOW_SIDE, /* a branch that leaves the unit in its midst */
+    SLOW_ENTRY, /* a request, or the code has changed: out before the first instruction */
 };
 
-#define NOTE_RIP_IS_SET UINT32_MAX
+/* off_next of gen_note(): JIT_TARGET is where control goes. */
+#define NOTE_TARGET INT64_MIN
 
 /* The x87's registers while generating: `in` the host's; and the last instruction that FIP, FOP, FCS
- * (and with `memory` FDS) do not tell yet. at: as off. */
+ * (and with `memory` FDS) do not tell yet. at: its page offset. */
 struct x87_note {
     bool in, pending, memory;
     uint8_t seg;
@@ -46,36 +59,54 @@ struct x87_note {
 };
 
 struct slow {
-    enum slow_kind kind;
-    uint8_t *from[3]; /* jumps that come here */
-    unsigned nfrom;
+    uint8_t kind;   /* enum slow_kind */
+    uint8_t nfrom;
+    bool vec;          /* `resume` expects the vector registers in the host's */
+    uint8_t forbidden; /* SLOW_SIMD: these of JIT_NO_* are tested; then the function... */
+    int16_t insn;      /* ...by this SLOW_INSN */
+    uint16_t done;     /* instructions of the unit that are done before */
+    uint8_t join;      /* enum fl_where: flags where `resume` expects them */
+    uint8_t fl;        /* ... and where they are when it comes here */
+    struct recipe recipe;
+    uint8_t *from[4]; /* jumps that come here */
     uint8_t *resume;
     const struct x86_insn *in;
-    uint32_t off_next;
-    enum fl_where join; /* flags where `resume` expects them */
-    bool vec;           /* `resume` expects the vector registers in the host's */
+    int64_t off; /* page offset of the next instruction or the target */
     struct x87_note x87; /* when it begins; but `in` as `resume` expects it */
-    uint8_t forbidden;  /* SLOW_SIMD: these of JIT_NO_* are tested; then the function... */
-    int insn;           /* ...by this SLOW_INSN */
 };
 
-#define SLOW_MAX (3 * BLOCK_INSNS_MAX + 8)
+/* One translation: a run of blocks on one page, entered at the first, left anywhere. */
+#define UNIT_BLOCKS_MAX 8
+#define UNIT_INSNS_MAX 48
+#define SLOW_MAX (3 * (UNIT_INSNS_MAX + BLOCK_INSNS_MAX) + 8)
 
 struct gen {
     struct as as;
     struct jit_vcpu *jv;
-    const struct block *b;
+    const struct block *b; /* that g->in belongs to */
     const struct x86_insn *in;
     uint32_t off, off_next; /* of the instruction and the next one in the block */
     enum fl_where fl;
-    struct slow slow[SLOW_MAX];
+    struct recipe recipe;
     unsigned nslow;
     int insn_slow; /* index of this instruction's SLOW_INSN entry, or -1 */
     unsigned simd_checked; /* JIT_NO_* that were tested since the vector registers came into the
                               host's; 0: they may be in the record */
     struct x87_note x87;
     bool ended;    /* control does not fall out of the last instruction */
+    const struct block *next; /* where it does, when the unit goes on there */
+    const struct block *unit[UNIT_BLOCKS_MAX];
+    unsigned nunit, ninsns;
+    const uint8_t *checks; /* where those of the prologue end */
+    struct slow slow[SLOW_MAX];
 };
+
+/* While native code runs, RIP in the record is the linear address of the page that runs. This is
+ * what to add to a place in g->b. */
+static inline int64_t page_off(const struct gen *g, int64_t delta)
+{
+    return (int64_t)(g->b->gpa & 0xfff) + delta;
+}
 
 /* Host register of a guest one, or -1: in memory. */
 static inline int host_of(unsigned guest)
@@ -83,6 +114,13 @@ static inline int host_of(unsigned guest)
     static const int8_t map[16] = {H_RAX, H_RCX, H_RDX, H_RBX, H_R12, H_RBP, H_RSI, H_RDI,
                                    H_R8,  -1,    -1,    -1,    H_R9,  H_R10, H_R11, -1};
     return map[guest];
+}
+
+/* add qword [RIP of the record], v: v fits 32 bits; the encoding has one length. */
+static inline void as_add_rip(struct as *a, int64_t v)
+{
+    as_op(a, 0, 8, 0x81, 0, GS(OFF_R(X86_RIP)), false);
+    as_32(a, (uint32_t)v);
 }
 
 /* The host register that holds guest register n; `scratch` is loaded where it is in memory. */
@@ -103,25 +141,35 @@ static inline void reg_out(struct gen *g, unsigned n, unsigned from)
         as_store(&g->as, 8, GS(OFF_R(n)), from);
 }
 
-/* Flags. need: they must be in the host's register; save: they must be in memory, because host
- * flags are about to be lost. set: an operation wrote all that matters. */
+/* Flags (gen_fl.c). need: they must be in the host's register. save: they must be in memory, because
+ * C code or the next block looks there. spare: host flags are about to be lost, what is in them is
+ * kept or can be had again. set: an operation wrote all that matters. */
 void fl_need(struct gen *g);
 void fl_save(struct gen *g);
-static inline void fl_lost(struct gen *g) { g->fl = FL_IN_MEM; }
-static inline void fl_set(struct gen *g) { g->fl = FL_IN_HOST; }
+void fl_spare(struct gen *g);
+void fl_before(struct gen *g); /* before g->in: its results may spoil the recipe */
+void fl_set(struct gen *g);
+void fl_emit_save(struct as *a);
+void fl_emit_load(struct as *a);
+void fl_emit_recipe(struct gen *g, const struct recipe *r);
+static inline void fl_lost(struct gen *g)
+{
+    if (g->fl != FL_BY_RECIPE)
+        g->fl = FL_IN_MEM;
+}
 
-/* Memory operand of g->in: ADDR = linear address, checked through the TLB, then a host address;
+/* Memory (gen_mem.c).
+ * Memory operand of g->in: ADDR = linear address, checked through the TLB, then a host address;
  * ENTRY = TLB entry. Misses go to the whole-instruction slow path (`last`: one that ends the
- * block). Saves flags first. gen_lin alone: ADDR = linear address. */
+ * unit). Flags are spared first. gen_ea alone: ADDR = linear address. */
 bool gen_ea(struct gen *g, unsigned to, bool segment);
 void gen_check(struct gen *g, unsigned size, bool write, bool last);
 /* Both, for an ordinary memory operand. False: nothing was written. */
 bool gen_operand(struct gen *g, unsigned size, bool write);
-/* After a store through ENTRY. */
-void gen_note(struct gen *g, uint32_t off_next);
+/* After a store through ENTRY. off_next: g->off_next, a branch's delta, or NOTE_TARGET. */
+void gen_note(struct gen *g, int64_t off_next);
 /* Another jump of condition cc to this instruction's slow path. */
 void gen_slow_if(struct gen *g, unsigned cc, bool last);
-
 /* Vector registers in the host's and allowed; bit: one of JIT_NO_*. Loses the host's flags. */
 void gen_vec_need(struct gen *g, unsigned bit);
 
@@ -131,10 +179,22 @@ void gen_slow_x87(struct gen *g);
 void gen_x87_note(struct gen *g, const struct x87_note *n);
 void gen_x87_flush(struct gen *g);
 
+/* Slow paths and links (gen_slow.c). */
+struct slow *slow_new(struct gen *g, enum slow_kind kind);
+void slow_emit(struct gen *g, struct slow *s);
+const uint8_t *to_rw(const struct gen *g, const uint8_t *rx);
+
+/* Ends (translate.c, gen_flow.c). */
 void gen_helper(struct gen *g);
 void gen_helper_last(struct gen *g);
-void gen_exit_direct(struct gen *g, int64_t delta);
-void gen_exit_to_addr(struct gen *g); /* ADDR = target, already in RIP */
+/* On at page offset off: within the unit where that is possible, else out of it. */
+void gen_go(struct gen *g, int64_t off);
+/* Out of the unit to page offset off; flags are in memory. */
+void gen_exit(struct gen *g, int64_t off);
+bool unit_can_go(struct gen *g, int64_t off);
+/* A link to another page, good while the tag of the context is the same; returns the end of its
+ * jump, *miss that of the jump taken when it is not. */
+uint8_t *gen_far_site(struct gen *g, int64_t off, uint8_t **miss);
 
 /* False: not generated; the helper is called instead. */
 bool gen_integer(struct gen *g);

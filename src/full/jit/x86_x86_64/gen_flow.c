@@ -1,46 +1,103 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Branches: each ends its block. Direct ones within a page are linked to their successor, all
- * others look their target up in the jump cache.
+ * Branches. A direct one goes on within the unit where it can, or leaves it by a link; an indirect
+ * one looks its target up in the jump cache, in place, so that the host predicts each on its own.
  */
 #include "full/jit/x86_x86_64/gen.h"
 
 #define CC_NE 5
 
-static void set_rip(struct gen *g, int64_t delta)
+/* Condition cc of flags that are in memory, by a test of the bits there; returns the host's
+ * condition for "true", or -1: not this one. */
+static int test_in_memory(struct gen *g, unsigned cc)
 {
-    as_load(&g->as, 8, ADDR, GS(OFF_R(X86_RIP)));
-    as_lea(&g->as, ADDR, ADDR, -1, 0, (int32_t)delta);
-    as_store(&g->as, 8, GS(OFF_R(X86_RIP)), ADDR);
+    static const uint8_t bits[8] = {1, 0x01, 0x40, 0x41, 0x80, 0x04, 0, 0}; /* O C Z BE S P */
+    struct as *a = &g->as;
+
+    if (!bits[cc >> 1])
+        return -1;
+    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_FLAGS) + (cc >> 1 ? 1 : 0)), false);
+    as_8(a, bits[cc >> 1]);
+    return cc & 1 ? 4 : 5;
 }
 
+/* Leave the unit for page offset off if cc. */
+static void side_exit(struct gen *g, unsigned cc, int64_t off)
+{
+    int host = g->fl == FL_IN_MEM ? test_in_memory(g, cc) : -1;
+
+    if (host < 0) {
+        fl_need(g);
+        host = (int)cc;
+    }
+    struct slow *s = slow_new(g, SLOW_SIDE);
+    s->off = off;
+    s->from[s->nfrom++] = as_jump(&g->as, (unsigned)host);
+}
+
+/* The way that it mostly went while it was interpreted stays in the unit. */
 static bool jcc(struct gen *g)
 {
     struct as *a = &g->as;
-    int64_t taken = (int64_t)g->off_next + (int64_t)g->in->imm;
+    unsigned cc = g->in->cc;
+    int64_t on = page_off(g, g->off_next), taken = on + (int64_t)g->in->imm;
 
-    fl_need(g);
-    fl_save(g); /* keeps the host's too */
-    uint8_t *to = as_jump(a, g->in->cc);
-    gen_exit_direct(g, g->off_next);
-    if (!a->full)
-        as_patch(to, a->p);
-    gen_exit_direct(g, taken);
+    if (g->jv->single) {
+        fl_need(g);
+        fl_save(g); /* keeps the host's too */
+        uint8_t *to = as_jump(a, cc);
+        gen_exit(g, on);
+        if (!a->full)
+            as_patch(to, a->p);
+        gen_exit(g, taken);
+    } else if (g->b->taken * 2 > g->b->heat) {
+        side_exit(g, cc ^ 1, on);
+        gen_go(g, taken);
+    } else {
+        side_exit(g, cc, taken);
+        gen_go(g, on);
+    }
     return true;
 }
 
-/* ADDR is a branch target from a register or memory: #GP before anything commits. */
-static void check_canonical(struct gen *g)
+/* ADDR is a branch target from a register or memory: ENTRY becomes its place in the jump cache. One
+ * that is not there (also any that is not canonical) goes by the function, before anything commits. */
+static void look_up(struct gen *g)
 {
     struct as *a = &g->as;
 
-    as_mov(a, 8, S0, ADDR);
-    as_op(a, 0, 8, 0xc1, 4, R(S0), false); /* shl 16, sar 16 */
-    as_8(a, 16);
-    as_op(a, 0, 8, 0xc1, 7, R(S0), false);
-    as_8(a, 16);
-    as_alu(a, 8, 0x3a, S0, R(ADDR));
+    fl_save(g);
+    as_mov(a, 8, ENTRY, ADDR);
+    as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr */
+    as_8(a, JUMP_BITS);
+    as_alu(a, 4, 0x32, ENTRY, R(ADDR)); /* xor */
+    as_load(a, 4, S0, GS(OFF_SCRATCH(JIT_TAG)));
+    as_alu(a, 4, 0x32, ENTRY, R(S0));
+    as_alu_imm(a, 4, 4, R(ENTRY), (1 << JUMP_BITS) - 1);
+    as_op(a, 0, 8, 0xc1, 4, R(ENTRY), false); /* shl: 32 bytes each */
+    as_8(a, 5);
+    as_alu(a, 8, 0x02, ENTRY, GS(OFF_SCRATCH(JIT_JUMPS)));
+    as_alu(a, 8, 0x3a, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
     gen_slow_if(g, CC_NE, true);
+    as_alu(a, 4, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
+    gen_slow_if(g, CC_NE, true);
+    fl_lost(g);
+}
+
+/* ADDR is the target, ENTRY its place in the jump cache. */
+static void jump_there(struct gen *g)
+{
+    struct as *a = &g->as;
+
+    g->ended = true;
+    if (g->jv->single) {
+        as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+        as_jump_to(a, JMP, to_rw(g, g->jv->exit));
+        return;
+    }
+    as_alu_imm(a, 8, 4, R(ADDR), -4096);
+    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+    as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false);
 }
 
 static bool ret(struct gen *g)
@@ -48,13 +105,11 @@ static bool ret(struct gen *g)
     struct as *a = &g->as;
 
     as_mov(a, 8, ADDR, H_R12);
-    fl_save(g);
     gen_check(g, 8, false, true);
     as_load(a, 8, ADDR, MEM(ADDR, 0));
-    check_canonical(g);
+    look_up(g);
     as_lea(a, H_R12, H_R12, -1, 0, 8 + (int32_t)(g->in->src == X86_IMM ? (uint16_t)g->in->imm : 0));
-    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
-    gen_exit_to_addr(g);
+    jump_there(g);
     return true;
 }
 
@@ -65,7 +120,7 @@ static bool target(struct gen *g)
     struct as *a = &g->as;
 
     if (in->form == FORM_RM) {
-        fl_save(g);
+        fl_spare(g);
         if (!gen_ea(g, ADDR, true))
             return false;
         gen_check(g, 8, false, true);
@@ -73,22 +128,27 @@ static bool target(struct gen *g)
     } else {
         as_mov(a, 8, ADDR, reg_in(g, in->src, ADDR));
     }
-    fl_save(g);
-    check_canonical(g);
-    fl_lost(g);
+    look_up(g);
     return true;
 }
 
-/* Push the return address; then RIP is moved and the store noted. */
+static bool jmp_ind(struct gen *g)
+{
+    if (!target(g))
+        return false;
+    jump_there(g);
+    return true;
+}
+
+/* Push the return address. */
 static void push_return(struct gen *g)
 {
     struct as *a = &g->as;
 
     as_lea(a, ADDR, H_R12, -1, 0, -8);
-    fl_save(g);
     gen_check(g, 8, true, true);
     as_load(a, 8, S0, GS(OFF_R(X86_RIP)));
-    as_lea(a, S0, S0, -1, 0, (int32_t)g->off_next);
+    as_lea(a, S0, S0, -1, 0, (int32_t)page_off(g, g->off_next));
     as_store(a, 8, MEM(ADDR, 0), S0);
     as_lea(a, H_R12, H_R12, -1, 0, -8);
 }
@@ -98,11 +158,14 @@ static bool call_near(struct gen *g)
     struct as *a = &g->as;
     int64_t delta = (int64_t)g->off_next + (int64_t)g->in->imm;
 
+    if (g->jv->single) { /* how far the block got is known by where it ends */
+        as_load(a, 8, S0, GS(OFF_R(X86_RIP)));
+        as_lea(a, S0, S0, -1, 0, (int32_t)page_off(g, delta));
+        as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), S0);
+    }
     push_return(g);
-    set_rip(g, delta);
-    gen_note(g, NOTE_RIP_IS_SET);
-    as_load(a, 8, ADDR, GS(OFF_R(X86_RIP)));
-    gen_exit_to_addr(g);
+    gen_note(g, g->jv->single ? NOTE_TARGET : delta);
+    gen_go(g, page_off(g, delta));
     return true;
 }
 
@@ -113,38 +176,34 @@ static bool call_ind(struct gen *g)
     if (!target(g))
         return false;
     as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), ADDR);
+    as_store(a, 8, GS(OFF_SCRATCH(JIT_ENTRY)), ENTRY);
     push_return(g);
+    gen_note(g, NOTE_TARGET);
     as_load(a, 8, ADDR, GS(OFF_SCRATCH(JIT_TARGET)));
-    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
-    gen_note(g, NOTE_RIP_IS_SET);
-    as_load(a, 8, ADDR, GS(OFF_R(X86_RIP)));
-    gen_exit_to_addr(g);
+    as_load(a, 8, ENTRY, GS(OFF_SCRATCH(JIT_ENTRY)));
+    jump_there(g);
     return true;
 }
 
 bool gen_flow(struct gen *g)
 {
     const struct x86_insn *in = g->in;
-    int64_t delta = (int64_t)g->off_next + (int64_t)in->imm;
+    int64_t delta = page_off(g, (int64_t)g->off_next + (int64_t)in->imm);
+    bool near = delta == (int32_t)delta;
 
     if (in->size != 8)
         return false;
     switch (in->op) {
     case X86_OP_jcc:
-        return delta == (int32_t)delta && jcc(g);
+        return near && jcc(g);
     case X86_OP_jmp_near:
-        if (delta != (int32_t)delta)
-            return false;
-        gen_exit_direct(g, delta);
-        return true;
+        if (near)
+            gen_go(g, delta);
+        return near;
     case X86_OP_jmp_ind:
-        if (!target(g))
-            return false;
-        as_store(&g->as, 8, GS(OFF_R(X86_RIP)), ADDR);
-        gen_exit_to_addr(g);
-        return true;
+        return jmp_ind(g);
     case X86_OP_call_near:
-        return delta == (int32_t)delta && call_near(g);
+        return near && call_near(g);
     case X86_OP_call_ind:
         return call_ind(g);
     case X86_OP_ret_near:

@@ -25,7 +25,7 @@ static void lock_prefix(struct gen *g)
 
 bool gen_operand(struct gen *g, unsigned size, bool write)
 {
-    fl_save(g);
+    fl_spare(g);
     if (!gen_ea(g, ADDR, true))
         return false;
     gen_check(g, size, write, false);
@@ -538,7 +538,7 @@ static bool push(struct gen *g)
     if (in->size != 8 || in->form != FORM_RR)
         return false;
     as_lea(a, ADDR, H_R12, -1, 0, -8);
-    fl_save(g);
+    fl_spare(g);
     gen_check(g, 8, true, false);
     if (in->src == X86_IMM) {
         as_op(a, 0, 8, 0xc7, 0, MEM(ADDR, 0), false);
@@ -559,7 +559,7 @@ static bool pop(struct gen *g)
     if (in->size != 8 || in->form != FORM_RR)
         return false;
     as_mov(a, 8, ADDR, H_R12);
-    fl_save(g);
+    fl_spare(g);
     gen_check(g, 8, false, false);
     int h = host_of(in->dst);
     unsigned d = h >= 0 ? (unsigned)h : S0;
@@ -577,7 +577,7 @@ static bool leave(struct gen *g)
     if (g->in->size != 8)
         return false;
     as_mov(a, 8, ADDR, H_RBP);
-    fl_save(g);
+    fl_spare(g);
     gen_check(g, 8, false, false);
     as_lea(a, H_R12, H_RBP, -1, 0, 8);
     as_load(a, 8, H_RBP, MEM(ADDR, 0));

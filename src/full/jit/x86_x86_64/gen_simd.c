@@ -137,7 +137,7 @@ static bool memory(struct gen *g, const struct enc *e, const struct roles *r)
     struct as *a = &g->as;
     bool store = r->to == TO_MEM;
 
-    fl_save(g);
+    fl_spare(g);
     if (!gen_ea(g, ADDR, true))
         return false;
     gen_check(g, r->bytes, store, false);

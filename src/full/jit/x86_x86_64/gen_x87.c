@@ -49,7 +49,7 @@ static void note(struct gen *g)
     const struct x86_insn *in = g->in;
 
     g->x87.pending = true;
-    g->x87.at = (int32_t)g->off;
+    g->x87.at = (int32_t)page_off(g, g->off);
     g->x87.fop = (uint16_t)((in->opcode & 7) << 8 | in->modrm);
     if (in->form != FORM_RR) {
         g->x87.memory = true;
@@ -64,7 +64,7 @@ static void need(struct gen *g)
 
     if (g->x87.in)
         return;
-    fl_save(g);
+    fl_spare(g);
     as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false); /* test byte, imm */
     as_8(a, JIT_NO_X87 | JIT_X87_OUT);
     gen_slow_x87(g);

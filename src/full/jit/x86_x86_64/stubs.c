@@ -109,7 +109,7 @@ static void pop(struct as *a, unsigned r)
     as_8(a, 0x58 | (r & 7));
 }
 
-/* Back to the C caller of enter(), state already in the record; EAX = result. */
+/* Back to the C caller of enter(), state already in the record. */
 static void leave(struct as *a)
 {
     as_alu_imm(a, 8, 0, R(H_RSP), 8);
@@ -145,22 +145,36 @@ static void stub_call(struct as *a, struct x86_cpu *c, uintptr_t fn, const uint8
     as_jump_to(a, JMP, exit_spilled);
 }
 
-static void stub_lookup(struct as *a, const uint8_t *exit)
+/* A link to another page that is not, or under another tag: ENTRY says where it is, ADDR is the
+ * target's offset from the running page. Now and then also one that is found has to be linked. */
+static void stub_lookup_far(struct as *a, const uint8_t *exit_spilled_link)
 {
+    as_store(a, 8, GS(OFF_SCRATCH(JIT_LINK)), ENTRY);
+    as_alu(a, 8, 0x02, ADDR, GS(OFF_R(X86_RIP)));
+    as_op(a, 0, 4, 0xff, 1, GS(OFF_SCRATCH(JIT_RELINK)), false); /* dec */
+    uint8_t *relink = as_jump(a, 8);                              /* js */
     as_mov(a, 8, ENTRY, ADDR);
     as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr */
     as_8(a, JUMP_BITS);
-    as_alu(a, 8, 0x32, ENTRY, R(ADDR)); /* xor */
+    as_alu(a, 4, 0x32, ENTRY, R(ADDR)); /* xor */
+    as_load(a, 4, S0, GS(OFF_SCRATCH(JIT_TAG)));
+    as_alu(a, 4, 0x32, ENTRY, R(S0));
     as_alu_imm(a, 4, 4, R(ENTRY), (1 << JUMP_BITS) - 1);
     as_op(a, 0, 8, 0xc1, 4, R(ENTRY), false); /* shl: 32 bytes each */
     as_8(a, 5);
     as_alu(a, 8, 0x02, ENTRY, GS(OFF_SCRATCH(JIT_JUMPS)));
     as_alu(a, 8, 0x3a, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
-    as_jump_to(a, 5, exit);
-    as_load(a, 8, S0, GS(OFF_SCRATCH(JIT_TAG)));
-    as_alu(a, 8, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
-    as_jump_to(a, 5, exit);
+    uint8_t *miss = as_jump(a, 5);
+    as_alu(a, 4, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
+    uint8_t *miss2 = as_jump(a, 5);
+    as_alu_imm(a, 8, 4, R(ADDR), -4096);
+    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
     as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false); /* jmp */
+    as_patch(relink, a->p);
+    as_patch(miss, a->p);
+    as_patch(miss2, a->p);
+    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+    as_jump_to(a, JMP, exit_spilled_link);
 }
 
 int jit_backend_init(struct jit_vcpu *jv, struct error *err)
@@ -174,7 +188,7 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     jv->cpu->scratch[JIT_HOST_MXCSR] = 0x1f80;
     jv->cpu->scratch[JIT_JUMPS] = (uintptr_t)jv->jumps;
 
-    jv->enter = (unsigned (*)(const void *))(uintptr_t)(a->p + cc->to_rx);
+    jv->enter = (void (*)(const void *))(uintptr_t)(a->p + cc->to_rx);
     for (unsigned i = 0; i < ARRAY_LEN(callee_saved); i++)
         push(a, callee_saved[i]);
     as_alu_imm(a, 8, 5, R(H_RSP), 8);
@@ -182,17 +196,22 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     from_c(a);
     as_op(a, 0, 4, 0xff, 4, R(ENTRY), false); /* jmp */
 
-    exit = a->p;
-    as_alu(a, 4, 0x32, ENTRY, R(ENTRY)); /* JIT_LINK = 0: nothing to link */
+    /* A place to link in ENTRY, its target's offset from the running page in ADDR. */
     const uint8_t *exit_link = a->p;
     as_store(a, 8, GS(OFF_SCRATCH(JIT_LINK)), ENTRY);
+    as_alu(a, 8, 0x00, ADDR, GS(OFF_R(X86_RIP))); /* add [RIP], ADDR */
+    const uint8_t *exit_far = a->p;
     to_c(a);
-    as_mov_imm(a, H_RAX, JIT_EXIT);
     leave(a);
+    /* The jump cache has no code for the target: ENTRY is its place there. */
+    const uint8_t *exit_jump = a->p;
+    as_load(a, 8, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
+    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+    exit = a->p; /* nothing to link */
+    to_c(a);
     exit_spilled = a->p;
     as_alu(a, 4, 0x32, ENTRY, R(ENTRY));
     as_store(a, 8, GS(OFF_SCRATCH(JIT_LINK)), ENTRY);
-    as_mov_imm(a, H_RAX, JIT_EXIT);
     leave(a);
 
     const uint8_t *helper = a->p;
@@ -205,21 +224,23 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     stub_call(a, jv->cpu, (uintptr_t)jit_note, exit_spilled);
     const uint8_t *x87_in = a->p;
     stub_call(a, jv->cpu, (uintptr_t)jit_x87_in, exit_spilled);
-    const uint8_t *lookup = a->p;
-    stub_lookup(a, exit);
+    const uint8_t *lookup_far = a->p;
+    stub_lookup_far(a, exit_far);
     const uint8_t *vec_in = a->p;
     stub_vec_in(a);
 
     jv->exit = exit + cc->to_rx;
+    jv->exit_jump = exit_jump + cc->to_rx;
     jv->exit_link = exit_link + cc->to_rx;
     jv->exit_spilled = exit_spilled + cc->to_rx;
     jv->helper = helper + cc->to_rx;
     jv->helper_last = helper_last + cc->to_rx;
     jv->note = note + cc->to_rx;
-    jv->lookup = lookup + cc->to_rx;
+    jv->lookup_far = lookup_far + cc->to_rx;
     jv->vec_in = vec_in + cc->to_rx;
     jv->x87_in = x87_in + cc->to_rx;
     cc->used = cc->base_used = ALIGN_UP((size_t)(a->p - cc->rw), (size_t)64);
+    cc->cold_used = cc->cold_base = cc->size / 5 * 3;
     if (a->full)
         return fail(err, ENOMEM, "jit: code cache too small");
     return 0;
