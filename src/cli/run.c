@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "cli/command.h"
+#include "cli/run_command.h"
 #include "config/guest_config.h"
 #include "guest/launch.h"
 #include "guest/vm.h"
@@ -107,8 +108,14 @@ static int run(int argc, char **argv)
 {
     struct guest_config c;
     struct error err = {0};
+    char **words = NULL; /* of the command in the guest */
     int code;
 
+    for (int i = 1; i < argc && !words; i++)
+        if (!strcmp(argv[i], "--")) {
+            words = argv + i + 1;
+            argc = i;
+        }
     guest_config_init(&c);
     if (parse(&c, argc, argv, &err))
         code = command_usage(&command_run, &err);
@@ -116,14 +123,18 @@ static int run(int argc, char **argv)
         help_print(&command_run, stdout), code = EXIT_OK;
     else if (guest_config_check(&c, &err))
         code = command_usage(&command_run, &err);
+    else if (words && (!*words || !c.image))
+        fail(&err, EINVAL, "-- wants an image and a command; try: quad run web --rm -- make test"),
+            code = command_usage(&command_run, &err);
     else
-        code = run_guest(&c);
+        code = words ? run_command(&c, run_guest, words) : run_guest(&c);
     guest_config_fini(&c);
     return code;
 }
 
 static const struct command_example examples[] = {
     {"quad run web", "the guest or the image of that name (see quad image)"},
+    {"quad run web --rm --share .:/work -- make test", "one command in a guest that leaves nothing"},
     {"quad run --kernel vmlinuz --initrd initrd.img", "boot Linux, its console is this terminal"},
     {"quad run --mode full --kernel vmlinuz -m 1G -c 2 --append 'console=ttyS0 quiet'",
      "full virtualization, 1 GiB, two processors, your own command line"},
@@ -136,8 +147,9 @@ static const struct command_example examples[] = {
 const struct command command_run = {
     .name = "run",
     .summary = "run a guest until it powers off",
-    .operands = "[IMAGE]",
-    .text = "On a terminal ctrl-a x leaves the guest at once and ctrl-a ctrl-a types ctrl-a. The "
+    .operands = "[IMAGE] [-- COMMAND...]",
+    .text = "With a COMMAND the guest runs as long as that, in the first shared folder, without its "
+            "console; the exit code is the command's. On a terminal ctrl-a x leaves the guest at once and ctrl-a ctrl-a types ctrl-a. The "
             "end of standard input never stops a guest.",
     .options = guest_options,
     .examples = examples,

@@ -11,6 +11,7 @@
 
 #include "base/loop.h"
 #include "cli/command.h"
+#include "cli/ssh.h"
 #include "image/keys.h"
 #include "image/store.h"
 
@@ -47,7 +48,21 @@ static int greets(int port)
     return poll(&p, 1, 3000) == 1 && recv(fd, text, 4, 0) == 4 && !memcmp(text, "SSH-", 4);
 }
 
-static int wait_for(const char *name, int port, uint64_t seconds, struct error *err)
+int ssh_port(const char *name, struct error *err)
+{
+    if (!store_has(STORE_GUESTS, name))
+        return fail(err, ENOENT, "there is no guest \"%s\"; try: quad run %s", name, name);
+    auto_free char *dir = store_path(STORE_GUESTS, name);
+    auto_free char *text = store_read(dir, "ssh_port");
+    int port = text ? atoi(text) : 0;
+    if (port <= 0 || port > 65535)
+        return fail(err, ENOENT, "guest %s has no way in for ssh: it was not started from an image, "
+                                 "or has no user network", name);
+    return port;
+}
+
+int ssh_wait(const char *name, int port, uint64_t seconds, bool (*alive)(void *opaque), void *opaque,
+             struct error *err)
 {
     uint64_t end = monotonic_ns() + seconds * 1000000000;
 
@@ -55,29 +70,32 @@ static int wait_for(const char *name, int port, uint64_t seconds, struct error *
         int rc = greets(port);
         if (rc > 0)
             return 0;
-        if (rc < 0)
+        if (rc < 0 && !alive)
             return fail(err, ENOTCONN, "guest %s does not run; try: quad run %s", name, name);
+        if (alive && !alive(opaque))
+            return fail(err, ENOTCONN, "guest %s has ended before its ssh server answered", name);
         if (monotonic_ns() > end)
             return fail(err, ETIMEDOUT, "no ssh server answers in guest %s after %" PRIu64 " s", name,
                         seconds);
-        usleep(300000);
+        usleep(rc < 0 ? 50000 : 300000);
     }
 }
 
-/* Only returns on failure. */
-static int go(const struct ssh_opts *o, const char *dir, const char *name, int port, char **words,
-              struct error *err)
+int ssh_exec(const char *name, const char *user, int port, bool tty, const char *const *words,
+             struct error *err)
 {
+    auto_free char *dir = store_path(STORE_GUESTS, name);
     auto_free char *known = xasprintf("UserKnownHostsFile=%s/known_hosts", dir);
     auto_free char *alias = xasprintf("HostKeyAlias=%s", name);
     auto_free char *key = keys_own();
     char port_text[16];
     const char *argv[64] = {"ssh", "-o", known, "-o", alias, "-o", "StrictHostKeyChecking=accept-new",
-                            "-o", "LogLevel=ERROR", "-p", port_text, "-l",
-                            o->user ? o->user : "root"};
+                            "-o", "LogLevel=ERROR", "-p", port_text, "-l", user ? user : "root"};
     size_t n = 13;
 
     snprintf(port_text, sizeof(port_text), "%d", port);
+    if (tty)
+        argv[n++] = "-t";
     if (key) {
         argv[n++] = "-i";
         argv[n++] = key;
@@ -95,19 +113,15 @@ static int go(const struct ssh_opts *o, const char *dir, const char *name, int p
 static int connect_to(const struct ssh_opts *o, char **words, struct error *err)
 {
     const char *name = words[0];
+    int port = ssh_port(name, err);
 
-    if (!store_has(STORE_GUESTS, name))
-        return fail(err, ENOENT, "there is no guest \"%s\"; try: quad run %s", name, name);
-    auto_free char *dir = store_path(STORE_GUESTS, name);
-    auto_free char *text = store_read(dir, "ssh_port");
-    int port = text ? atoi(text) : 0;
-    if (port <= 0 || port > 65535)
-        return fail(err, ENOENT, "guest %s has no way in for ssh: it was not started from an image, "
-                                 "or has no user network", name);
-    int rc = wait_for(name, port, o->timeout, err);
+    if (port < 0)
+        return port;
     if (words[1] && !strcmp(words[1], "--"))
         words++;
-    return rc ? rc : go(o, dir, name, port, words + 1, err);
+    int rc = ssh_wait(name, port, o->timeout, NULL, NULL, err);
+    return rc ? rc
+              : ssh_exec(name, o->user, port, false, (const char *const *)(uintptr_t)(words + 1), err);
 }
 
 static int run(int argc, char **argv)

@@ -22,7 +22,8 @@ struct guest_config {
     struct opt_list disks, cdroms, nics, forwards;
     const char *image; /* name or file that the guest's own disk stands on */
     const char *hostname, *user_data;
-    struct opt_list users, ssh_keys;
+    const char *agent; /* where qemu-guest-agent's channel leads */
+    struct opt_list users, ssh_keys, shares;
     bool rm; /* nothing of the guest is kept */
     const char *on_reboot, *on_panic, *on_watchdog;
     const char *uuid;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "block/disk.h"
 #include "config/guest_config.h"
+#include "guest/shares.h"
 #include "image/describe.h"
 #include "image/keys.h"
 #include "image/seed.h"
@@ -120,7 +121,7 @@ static int all_keys(const struct guest_config *c, char **keys, struct error *err
 static int write_seed(struct launch *l, struct guest_config *c, struct error *err)
 {
     const char *path = keep(l, xasprintf("%s/seed.img", l->dir));
-    auto_free char *keys = NULL, *private = NULL, *public = NULL, *data = NULL;
+    auto_free char *keys = NULL, *private = NULL, *public = NULL, *data = NULL, *shares = NULL;
     struct seed s = {.instance = c->name,
                      .hostname = c->hostname ? c->hostname : c->name,
                      .users = (const char *const *)c->users.items,
@@ -131,10 +132,13 @@ static int write_seed(struct launch *l, struct guest_config *c, struct error *er
         rc = host_key(l, c->name, &private, &public, err);
     if (!rc && c->user_data)
         rc = read_user_data(c->user_data, &data, err);
+    if (!rc && c->shares.count)
+        rc = shares_describe(&c->shares, &shares, err);
     s.keys = keys;
     s.host_key = private;
     s.host_public = public;
     s.user_data = data;
+    s.shares = shares;
     if (!rc)
         rc = seed_write(&s, path, err);
     if (!rc)
@@ -251,6 +255,8 @@ int launch_open(struct launch *l, struct guest_config *c, struct error *err)
         rc = write_seed(l, c, err);
     if (!rc)
         rc = open_way_in(l, c, err);
+    if (!rc && !c->agent)
+        c->agent = keep(l, xasprintf("socket:%s/agent.sock", l->dir));
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "config/guest_config.h"
 #include "core/tape_back.h"
 #include "core/way.h"
+#include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
 #include "guest/gdbstub.h"
@@ -327,6 +328,23 @@ static int choose_board(const struct vm *vm, const struct board_type **out, stru
     return rc;
 }
 
+/* The channel of qemu-guest-agent, where the guest has a place for its socket. */
+static int add_agent(struct vm *vm, struct error *err)
+{
+    struct dev *dev;
+
+    if (!vm->config->agent)
+        return 0;
+    int rc = chr_open(vm->config->agent, &vm->loop, &vm->agent, err);
+    if (rc)
+        return error_prefix(err, "--agent");
+    rc = dev_create(&virtio_console_type, "channels", &vm->machine, &dev, err);
+    if (rc)
+        return rc;
+    virtio_console_port(dev, 1, "org.qemu.guest_agent.0", vm->agent, false);
+    return vm->board->type->add_pci(vm->board, dev, err);
+}
+
 /* What every guest gets that has a bus for it. */
 static int add_extras(struct vm *vm, struct error *err)
 {
@@ -335,7 +353,9 @@ static int add_extras(struct vm *vm, struct error *err)
     if (!vm->board->type->add_pci)
         return 0;
     int rc = dev_create(&virtio_rng_type, "rng", &vm->machine, &rng, err);
-    return rc ? rc : vm->board->type->add_pci(vm->board, rng, err);
+    if (!rc)
+        rc = vm->board->type->add_pci(vm->board, rng, err);
+    return rc ? rc : add_agent(vm, err);
 }
 
 /* perf finds the names of translated code by this file's name. */
@@ -389,6 +409,8 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         rc = nics_open(&vm->nics,
                        &(struct nics_config){&vm->config->nics, &vm->config->forwards, bc.uuid},
                        vm->board, &vm->loop, err);
+    if (!rc)
+        rc = shares_open(&vm->shares, &vm->config->shares, vm->board, &vm->loop, err);
     if (!rc)
         rc = add_extras(vm, err);
     if (!rc && !vm->firmware.kind && (vm->config->kernel || !saved))
@@ -583,6 +605,7 @@ void vm_destroy(struct vm *vm)
     if (vm->machine_ready) {
         machine_quit(&vm->machine);
         gdbstub_destroy(vm->gdb);
+        shares_close(&vm->shares);
         machine_fini(&vm->machine);
     }
     if (vm->perf_map)
@@ -595,6 +618,7 @@ void vm_destroy(struct vm *vm)
         loader_close(&vm->loader);
     firmware_close(&vm->firmware);
     chr_destroy(vm->firmware_log);
+    chr_destroy(vm->agent);
     for (size_t i = 0; i < ARRAY_LEN(vm->serial); i++)
         chr_destroy(vm->serial[i]);
     if (vm->hint_fd >= 0)

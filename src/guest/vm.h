@@ -19,6 +19,7 @@
 #include "core/machine.h"
 #include "guest/disks.h"
 #include "guest/nics.h"
+#include "guest/shares.h"
 
 struct board;
 struct chr;
@@ -50,8 +51,10 @@ struct vm {
     struct chr *firmware_log;
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
+    struct chr *agent; /* where qemu-guest-agent's channel leads */
     struct disks disks;
     struct nics nics;
+    struct shares shares;
     const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
     bool paused; /* after a panic or watchdog with "pause" */

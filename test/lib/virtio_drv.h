@@ -25,7 +25,7 @@ struct drv {
     struct dev *dev, *host;
     struct mem_slot *ram;
     bool packed, indirect, event;
-    struct drv_queue q[4];
+    struct drv_queue q[6];
     unsigned n_interrupts[8]; /* by message data */
     uint64_t features; /* accepted */
 };

@@ -40,6 +40,8 @@ enum { /* device numbers [VIRTIO 5] */
     VIRTIO_ID_CONSOLE = 3,
     VIRTIO_ID_ENTROPY = 4,
     VIRTIO_ID_BALLOON = 5,
+    VIRTIO_ID_VSOCK = 19,
+    VIRTIO_ID_FS = 26,
 };
 
 enum { /* feature bits of all devices [VIRTIO 6] */

@@ -5,10 +5,13 @@
  */
 #include "base/endian.h"
 #include "core/blk.h"
+#include "core/chr.h"
 #include "core/net.h"
 #include "dev/virtio/net_gso.h"
 #include "dev/virtio/virtio_blk.h"
 #include "dev/virtio/virtio_net.h"
+#include "dev/virtio/virtio_console.h"
+#include "dev/virtio/virtio_fs.h"
 #include "dev/virtio/virtio_rng.h"
 #include "lib/test.h"
 #include "lib/virtio_drv.h"
@@ -551,7 +554,93 @@ static void test_loop(void **state)
 }
 
 static const struct dev_type *const types[] = {&virtio_rng_type, &virtio_blk_type,
-                                               &virtio_net_type};
+                                               &virtio_net_type, &virtio_console_type,
+                                               &virtio_fs_type};
+
+/* ------------------------------------------------------------------------------------ console */
+
+static char said[4096];
+static size_t n_said;
+
+static void said_write(struct chr *chr, const uint8_t *buf, size_t len)
+{
+    (void)chr;
+    memcpy(said + n_said, buf, len);
+    n_said += len;
+}
+
+/* The next message about a port: its event; *id, *value; a name behind it. */
+static unsigned message(struct drv *d, unsigned *id, unsigned *value, char *name)
+{
+    uint32_t len = 0;
+    const uint8_t *m = drv_mem(d, DRV_DATA + 0x100);
+
+    memset(drv_mem(d, DRV_DATA + 0x100), 0, 64);
+    drv_add(d, 2, &(struct drv_buf){DRV_DATA + 0x100, 63, true}, 1);
+    drv_kick(d, 2);
+    if (!take(d, 2, 1, &len))
+        return 99;
+    *id = ld_le32(m);
+    *value = ld_le16(m + 6);
+    if (name)
+        strcpy(name, (const char *)m + 8);
+    return ld_le16(m + 4);
+}
+
+static void say(struct drv *d, uint32_t id, unsigned event, unsigned value)
+{
+    uint8_t *m = drv_mem(d, DRV_DATA);
+    uint32_t len;
+
+    st_le32(m, id);
+    st_le16(m + 4, (uint16_t)event);
+    st_le16(m + 6, (uint16_t)value);
+    drv_add(d, 3, &(struct drv_buf){DRV_DATA, 8, false}, 1);
+    drv_kick(d, 3);
+    assert_true(take(d, 3, 1, &len));
+}
+
+static void test_console(void **state)
+{
+    static const struct chr_ops ops = {.write = said_write};
+    struct chr chr = {.ops = &ops};
+    unsigned id, value;
+    uint32_t len;
+    char name[64];
+
+    (void)state;
+    for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct drv d;
+        drv_init(&d, &virtio_console_type);
+        virtio_console_port(d.dev, 1, "org.qemu.guest_agent.0", &chr, false);
+        drv_start(&d, 6, 8, kinds[k]);
+        n_said = 0;
+        say(&d, 0, 0, 1); /* the driver is ready */
+        assert_int_equal(message(&d, &id, &value, NULL), 1);
+        assert_int_equal(id, 1);
+        say(&d, 1, 3, 1); /* so is the port */
+        assert_int_equal(message(&d, &id, &value, name), 7);
+        assert_string_equal(name, "org.qemu.guest_agent.0");
+        /* Nobody has it open in the guest: bytes go nowhere. */
+        assert_int_equal(chr.front.receive(chr.front.opaque, (const uint8_t *)"lost", 4), 4);
+        say(&d, 1, 6, 1);
+        chr.front.event(chr.front.opaque, CHR_OPENED);
+        drv_add(&d, 4, &(struct drv_buf){DRV_DATA + 0x200, 4, true}, 1);
+        assert_int_equal(chr.front.receive(chr.front.opaque, (const uint8_t *)"hello", 5), 4);
+        assert_true(take(&d, 4, 1, &len));
+        assert_int_equal(len, 4);
+        assert_memory_equal(drv_mem(&d, DRV_DATA + 0x200), "hell", 4);
+        memcpy(drv_mem(&d, DRV_DATA + 0x300), "answer", 6);
+        drv_add(&d, 5, &(struct drv_buf){DRV_DATA + 0x300, 6, false}, 1);
+        drv_kick(&d, 5);
+        assert_true(take(&d, 5, 1, &len));
+        assert_int_equal(n_said, 6);
+        assert_memory_equal(said, "answer", 6);
+        say(&d, 77, 6, 1); /* there is no such port */
+        say(&d, 1, 1234, 1);
+        drv_fini(&d);
+    }
+}
 
 /* Rings full of random bytes, most of them near something that makes sense. */
 static void test_nonsense(void **state)
@@ -568,7 +657,10 @@ static void test_nonsense(void **state)
             virtio_blk_configure(d.dev, &(struct virtio_blk_config){.blk = &b.blk, .queues = 2});
         if (t == 2)
             virtio_net_configure(d.dev, &(struct virtio_net_config){.pairs = 1});
-        unsigned n = t == 2 ? 3 : t ? 2 : 1;
+        if (t == 3)
+            virtio_console_port(d.dev, 1, "a.b", NULL, round & 1);
+        static const unsigned queues[] = {1, 2, 3, 6, 2};
+        unsigned n = queues[t];
         drv_start(&d, n, (uint16_t)(1u << test_random(&seed) % 6), kinds[round % ARRAY_LEN(kinds)]);
         for (unsigned i = 0; i < 60; i++) {
             unsigned qi = (unsigned)(test_random(&seed) % n);
@@ -608,7 +700,8 @@ int main(void)
         cmocka_unit_test(test_disk),        cmocka_unit_test(test_disk_readonly),
         cmocka_unit_test(test_disk_reset),  cmocka_unit_test(test_card),
         cmocka_unit_test(test_filter),      cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_loop),        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_loop),        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_nonsense),
     };
 
     seed = test_seed();
