@@ -95,7 +95,10 @@ void loop_remove(struct loop *loop, struct loop_io *io)
 {
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
     list_remove(&io->node);
-    io->dead = true; /* an event of this round may still name it */
+    io->dead = true;
+    for (int i = 0; i < loop->nbatch; i++) /* its record may be freed now */
+        if (loop->batch[i].data.ptr == io)
+            loop->batch[i].data.ptr = NULL;
 }
 
 void loop_timer_init(struct loop *loop, void (*fn)(void *opaque), void *opaque)
@@ -173,7 +176,7 @@ static void loop_dispatch(struct loop *loop, const struct epoll_event *ev)
         unsigned events = (ev->events & EPOLLIN ? LOOP_READ : 0u) |
                           (ev->events & EPOLLOUT ? LOOP_WRITE : 0u) |
                           (ev->events & (EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0u);
-        if (!io->dead)
+        if (io) /* not removed in this round */
             io->ready(io->opaque, events);
     }
 }
@@ -186,8 +189,11 @@ int loop_run(struct loop *loop, struct error *err)
         int n = epoll_wait(loop->epoll_fd, evs, ARRAY_LEN(evs), -1);
         if (n < 0 && errno != EINTR)
             return fail_errno(err, errno, "loop: epoll_wait");
+        loop->batch = evs;
+        loop->nbatch = MAX(n, 0);
         for (int i = 0; i < n; i++)
             loop_dispatch(loop, &evs[i]);
+        loop->nbatch = 0;
     }
     return 0;
 }

@@ -14,18 +14,22 @@
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };
 
+struct epoll_event;
+
 struct loop_io {
     int fd; /* borrowed */
     unsigned events;
     void (*ready)(void *opaque, unsigned events);
     void *opaque;
     struct list_node node;
-    bool dead;
+    bool dead; /* was removed */
 };
 
 struct loop {
     int epoll_fd, wake_fd, timer_fd;
     bool stop;
+    struct epoll_event *batch; /* of the round under way */
+    int nbatch;
     struct list_node ios;
     void (*timer_fn)(void *opaque);
     void *timer_opaque;

@@ -80,7 +80,7 @@ static bool choice_listed(const char *choices, const char *v)
     return false;
 }
 
-static int opt_store(const struct opt *o, void *record, const char *v, struct error *err)
+int opt_store(const struct opt *o, void *record, const char *v, struct error *err)
 {
     void *at = (char *)record + o->offset;
     uint64_t n = 0;

@@ -33,6 +33,7 @@ struct opt {
     const char *arg;     /* value's name in help: "FILE" */
     const char *choices; /* OPT_ENUM: "a|b|c" */
     uint64_t min, max;   /* OPT_UINT, OPT_SIZE; max 0 = no limit */
+    bool run_only;       /* says how something is run now, not what it is: not kept */
     const char *help;
 };
 
@@ -59,6 +60,8 @@ int opt_set(const struct opt *table, void *record, const char *name, const char 
  * takes it. */
 void opt_each(const struct opt *table, const void *record,
               void (*fn)(void *opaque, const char *name, const char *value), void *opaque);
+/* Store a value as text, as the command line does; NULL for a flag that is set. */
+int opt_store(const struct opt *o, void *record, const char *value, struct error *err);
 
 /* `item` (borrowed) becomes number `at` (at most count) of the list. */
 void opt_list_insert(struct opt_list *l, size_t at, const char *item);

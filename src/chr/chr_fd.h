@@ -63,5 +63,7 @@ int chr_socket_open(const char *path, struct loop *loop, struct chr **out, struc
 
 /* If chr is a log: what is behind it. */
 const struct chr *chr_log_inner(const struct chr *chr);
+/* If chr is a hub: its first end. */
+struct chr *chr_hub_primary(const struct chr *chr);
 
 #endif

@@ -43,9 +43,9 @@ int chr_open(const char *spec, struct loop *loop, struct chr **out, struct error
 
 static struct chr_fd *as_fd(const struct chr *chr)
 {
-    const struct chr *inner = chr_log_inner(chr);
+    const struct chr *inner;
 
-    if (inner)
+    while ((inner = chr_log_inner(chr)) || (inner = chr_hub_primary(chr)))
         chr = inner;
     return chr && chr->ops == &chr_fd_ops ? container_of((struct chr *)chr, struct chr_fd, chr)
                                           : NULL;

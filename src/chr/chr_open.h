@@ -39,6 +39,14 @@ uint64_t chr_dropped(const struct chr *chr);
 int chr_open_log(const char *path, size_t limit, struct chr *inner, struct chr **out,
                  struct error *err);
 
+/* Several ends for one stream: `primary` (takes it; may be NULL) and those attached later, on the
+ * loop's thread: a descriptor that is read and written (takes it), which first gets up to `history`
+ * bytes of what was said last. */
+struct chr *chr_hub_create(struct chr *primary, struct loop *loop);
+int chr_hub_attach(struct chr *hub, int fd, size_t history, struct error *err);
+/* The newest output, up to 16 KiB of it; *written: bytes since the beginning. Any thread. */
+size_t chr_hub_tail(struct chr *hub, uint8_t *buf, size_t len, uint64_t *written);
+
 /* Put the terminal back as it was; safe in a signal handler and at exit, any number of times. */
 void chr_stdio_restore(void);
 

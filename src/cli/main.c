@@ -7,7 +7,7 @@
 
 static int unknown_command(const char *name)
 {
-    const char *names[32];
+    const char *names[64];
     size_t n = 0;
 
     for (; commands[n] && n < ARRAY_LEN(names); n++)

@@ -4,6 +4,13 @@
 #include <ctype.h>
 #include <stdio.h>
 
+static const char default_name[] = "guest";
+
+bool guest_config_named(const struct guest_config *c)
+{
+    return c->name != default_name;
+}
+
 const struct opt guest_options[] = {
     OPT(struct guest_config, mode, .name = "mode", .kind = OPT_ENUM, .arg = "WAY",
         .choices = "auto|full|para|zone|native",
@@ -78,29 +85,47 @@ const struct opt guest_options[] = {
         .help = "one processor at a time, time = instructions: every run is the same"),
     OPT(struct guest_config, seed, .name = "seed", .kind = OPT_UINT, .arg = "N",
         .help = "what RDRAND starts from with --deterministic"),
-    OPT(struct guest_config, record, .name = "record", .kind = OPT_STRING, .arg = "TAPE",
+    OPT(struct guest_config, record, .run_only = true, .name = "record", .kind = OPT_STRING, .arg = "TAPE",
         .help = "deterministic, and all that comes from outside goes on a tape, too"),
-    OPT(struct guest_config, replay, .name = "replay", .kind = OPT_STRING, .arg = "TAPE",
+    OPT(struct guest_config, replay, .run_only = true, .name = "replay", .kind = OPT_STRING, .arg = "TAPE",
         .help = "run the same guest again with the input of the tape, and no other"),
-    OPT(struct guest_config, trace, .name = "trace", .kind = OPT_STRING, .arg = "PATTERNS",
+    OPT(struct guest_config, detach, .name = "detach", .letter = 'd', .kind = OPT_FLAG,
+        .run_only = true, .help = "in the background; needs --name; see quad console, quad stop"),
+    OPT(struct guest_config, wait, .name = "wait", .kind = OPT_STRING, .arg = "boot|ssh|port:N",
+        .run_only = true,
+        .help = "of --detach: until its console asks for a login or its agent answers, ssh "
+                "answers, or its port N is open"),
+    OPT(struct guest_config, timeout, .name = "timeout", .kind = OPT_UINT, .arg = "SECONDS",
+        .run_only = true, .help = "how long --wait may take (300)"),
+    OPT(struct guest_config, trace, .run_only = true,
+        .name = "trace", .kind = OPT_STRING, .arg = "PATTERNS",
         .help = "print trace points: serial_*,machine_event"),
-    OPT(struct guest_config, trace_file, .name = "trace-file", .kind = OPT_STRING, .arg = "FILE",
+    OPT(struct guest_config, trace_file, .run_only = true,
+        .name = "trace-file", .kind = OPT_STRING, .arg = "FILE",
         .help = "where trace lines go (standard error)"),
-    OPT(struct guest_config, gdb, .name = "gdb", .kind = OPT_STRING, .arg = "WHERE",
+    OPT(struct guest_config, gdb, .run_only = true,
+        .name = "gdb", .kind = OPT_STRING, .arg = "WHERE",
         .help = "wait for a debugger at unix:PATH or tcp:PORT before the first instruction"),
-    OPT(struct guest_config, dump_jit, .name = "dump-jit", .kind = OPT_STRING, .arg = "FILE",
+    OPT(struct guest_config, dump_jit, .run_only = true,
+        .name = "dump-jit", .kind = OPT_STRING, .arg = "FILE",
         .help = "write the translated code there at the end"),
-    OPT(struct guest_config, dump_what, .name = "dump-what", .kind = OPT_STRING, .arg = "WHAT",
+    OPT(struct guest_config, dump_what, .run_only = true,
+        .name = "dump-what", .kind = OPT_STRING, .arg = "WHAT",
         .help = "of --dump-jit: guest, host, guest,host (all), each with @GVA: what holds it"),
-    OPT(struct guest_config, perf_map, .name = "perf-map", .kind = OPT_FLAG,
+    OPT(struct guest_config, perf_map, .run_only = true,
+        .name = "perf-map", .kind = OPT_FLAG,
         .help = "tell perf of translated code, in /tmp/perf-PID.map"),
-    OPT(struct guest_config, switch_every, .name = "switch-every", .kind = OPT_UINT, .arg = "MS",
+    OPT(struct guest_config, switch_every, .run_only = true,
+        .name = "switch-every", .kind = OPT_UINT, .arg = "MS",
         .max = 3600000, .help = "change to another engine every MS milliseconds (for tests)"),
-    OPT(struct guest_config, stats, .name = "stats", .kind = OPT_FLAG,
+    OPT(struct guest_config, stats, .run_only = true,
+        .name = "stats", .kind = OPT_FLAG,
         .help = "print counters at the end"),
-    OPT(struct guest_config, quiet, .name = "quiet", .letter = 'q', .kind = OPT_FLAG,
+    OPT(struct guest_config, quiet, .run_only = true,
+        .name = "quiet", .letter = 'q', .kind = OPT_FLAG,
         .help = "no notices, only warnings and errors"),
-    OPT(struct guest_config, help, .name = "help", .letter = 'h', .kind = OPT_FLAG,
+    OPT(struct guest_config, help, .run_only = true,
+        .name = "help", .letter = 'h', .kind = OPT_FLAG,
         .help = "this help"),
     OPT_END,
 };
@@ -108,7 +133,8 @@ const struct opt guest_options[] = {
 void guest_config_init(struct guest_config *c)
 {
     *c = (struct guest_config){
-        .name = "guest",
+        .name = default_name,
+        .timeout = 300,
         .mode = "auto",
         .loader = "auto",
         .memory = UINT64_C(512) << 20,
@@ -152,6 +178,10 @@ int guest_config_check(const struct guest_config *c, struct error *err)
     if (!c->image && (c->rm || c->hostname || c->users.count || c->ssh_keys.count || c->user_data))
         return fail(err, EINVAL, "--rm, --hostname, --user, --ssh-key and --user-data go with an "
                                  "image; try: quad run IMAGE");
+    if (c->detach && !guest_config_named(c))
+        return fail(err, EINVAL, "--detach needs a name; try: --name web");
+    if (c->wait && !c->detach)
+        return fail(err, EINVAL, "--wait goes with --detach");
     if (c->memory % (1u << 20))
         return fail(err, EINVAL, "--memory: no multiple of 1 MiB; try: --memory %" PRIu64 "M",
                     (c->memory >> 20) + 1);

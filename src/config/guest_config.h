@@ -35,11 +35,24 @@ struct guest_config {
     bool perf_map;
     uint64_t switch_every; /* ms */
     bool stats, quiet, help;
+    bool detach;      /* in the background */
+    const char *wait; /* until boot, ssh, port:N */
+    uint64_t timeout; /* of wait, seconds */
 };
 
 extern const struct opt guest_options[];
 
 void guest_config_init(struct guest_config *c); /* defaults */
+
+/* --name was given: it has a folder and can be started again. */
+bool guest_config_named(const struct guest_config *c);
+
+/* The description as an object with the option's names as keys, without what is default and what is
+ * of this run only; and back. `from` keeps references to the object's strings: it must live as long
+ * as the record. */
+struct json_t;
+struct json_t *guest_config_to_json(const struct guest_config *c);
+int guest_config_from_json(struct guest_config *c, const struct json_t *object, struct error *err);
 void guest_config_fini(struct guest_config *c);
 
 /* What the table alone cannot check: combinations, required settings. */

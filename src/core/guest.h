@@ -6,6 +6,8 @@
 #ifndef QUAD_CORE_GUEST_H
 #define QUAD_CORE_GUEST_H
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 struct guest;
@@ -18,13 +20,19 @@ enum guest_state {
     GUEST_FAILED,
 };
 
+/* What every guest can be asked, on its main loop's thread. Pause and resume are no error where
+ * nothing is to be done. */
 struct guest_ops {
-    int (*start)(struct guest *g, struct error *err);
     int (*pause)(struct guest *g, struct error *err);
     int (*resume)(struct guest *g, struct error *err);
-    int (*stop)(struct guest *g, bool force, struct error *err);
-    void (*destroy)(struct guest *g);
+    int (*reset)(struct guest *g, struct error *err); /* as the button does */
+    int (*power)(struct guest *g, struct error *err); /* ask it to end by itself */
+    void (*quit)(struct guest *g);                    /* it ends now */
+    /* Counters, "name: value" a line. */
+    void (*stats)(struct guest *g, FILE *out);
 };
+
+const char *guest_state_name(enum guest_state state);
 
 struct guest {
     const struct guest_ops *ops;

@@ -36,6 +36,7 @@ static int open_image(struct disks *d, const struct disk_config *c, bool cdrom, 
         log_notice("%s: taken for a raw disk; try: --disk %s,format=raw to say so", c->file,
                    c->file);
     d->blk[d->n] = pool_create(disk, cache_of(c->cache));
+    d->limits[d->n] = limits;
     if (c->iops || c->rate)
         pool_limit(d->blk[d->n], &limits);
     return 0;

@@ -6,6 +6,7 @@
 #define QUAD_GUEST_DISKS_H
 
 #include "base/opt.h"
+#include "block/pool.h"
 
 struct blk;
 struct board;
@@ -16,6 +17,7 @@ struct machine;
 struct disks {
     struct blk *blk[DISKS_MAX];   /* the images */
     struct blk *front[DISKS_MAX]; /* what the devices use: the same, or a tape before it */
+    struct pool_limits limits[DISKS_MAX];
     char *name[DISKS_MAX];
     unsigned n;
 };

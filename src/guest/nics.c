@@ -12,13 +12,11 @@
 #include "dev/virtio/virtio_net.h"
 #include "net/net_open.h"
 
-#define FORWARDS_MAX 64
-
-static int add_forwards(struct net_forward *f, unsigned *n, const struct opt_list *list,
-                        struct error *err)
+static int add_forwards(struct net_forward *f, unsigned *n, unsigned room,
+                        const struct opt_list *list, struct error *err)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (*n == FORWARDS_MAX)
+        if (*n == room)
             return fail(err, E2BIG, "--forward: more than %d", FORWARDS_MAX);
         int rc = net_forward_parse(&f[(*n)++], list->items[i], err);
         if (rc)
@@ -27,40 +25,43 @@ static int add_forwards(struct net_forward *f, unsigned *n, const struct opt_lis
     return 0;
 }
 
-static int open_user(struct net **net, const struct nic_config *c, const struct opt_list *more,
+static int open_user(struct nics *nics, struct net **net, const struct nic_config *c, const struct opt_list *more,
                      struct loop *loop, struct error *err)
 {
-    struct net_forward f[FORWARDS_MAX];
-    unsigned n = 0;
-    int rc = add_forwards(f, &n, &c->forwards, err);
+    struct net_forward *f = nics->forwards + nics->n_forwards;
+    unsigned n = 0, room = FORWARDS_MAX - nics->n_forwards;
+    int rc = add_forwards(f, &n, room, &c->forwards, err);
 
     if (!rc && more)
-        rc = add_forwards(f, &n, more, err);
+        rc = add_forwards(f, &n, room, more, err);
     if (!rc)
         rc = net_user_open(f, n, loop, net, err);
     for (unsigned i = 0; !rc && i < n; i++)
         log_notice("%s port %u leads to the guest's port %u (%s)", f[i].address, f[i].host_port,
                    f[i].guest_port, f[i].udp ? "udp" : "tcp");
+    nics->n_forwards += rc ? 0 : n;
     return rc;
 }
 
-static int open_net(struct net **net, const struct nic_config *c, const struct opt_list *forwards,
+static int open_net(struct nics *n, const struct nic_config *c, const struct opt_list *forwards,
                     struct loop *loop, struct error *err)
 {
-    struct net *inner = NULL;
+    struct net *inner = NULL, **net = &n->net[n->n];
     bool user = !strcmp(c->back, "user");
     int rc = 0;
 
     if (c->forwards.count && !user)
         return fail(err, EINVAL, "--nic %s: only a user network forwards ports", c->back);
     if (user)
-        rc = open_user(&inner, c, forwards, loop, err);
+        rc = open_user(n, &inner, c, forwards, loop, err);
     else if (!strcmp(c->back, "tap"))
         rc = net_tap_open(c->interface, loop, &inner, err);
     else
         inner = net_null_open();
     if (rc)
         return rc;
+    n->limited[n->n] = strcmp(c->back, "null") ? inner : NULL;
+    n->rate[n->n] = c->rate;
     if (c->rate)
         net_fd_limit(inner, c->rate, c->rate);
     if (c->pcap && (rc = net_pcap_open(c->pcap, inner, net, err))) {
@@ -111,7 +112,7 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
     if (c.mac)
         rc = parse_mac(c.mac, vc.mac, err);
     if (!rc && !tape_is_replay(board->machine->tape)) /* then nobody is there */
-        rc = open_net(&n->net[n->n], &c, forwards, loop, err);
+        rc = open_net(n, &c, forwards, loop, err);
     bool split = !rc && c.rings && !strcmp(c.rings, "split");
     nic_config_free(&c);
     if (rc)

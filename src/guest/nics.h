@@ -7,15 +7,21 @@
 
 #include "base/loop.h"
 #include "base/opt.h"
+#include "net/net_open.h"
 
 struct board;
 struct net;
 
 #define NICS_MAX 8
+#define FORWARDS_MAX 64
 
 struct nics {
     struct net *net[NICS_MAX];   /* the networks */
     struct net *front[NICS_MAX]; /* what the devices use: the same, or a tape before it */
+    struct net *limited[NICS_MAX]; /* what net_fd_limit() takes, part of net; NULL: nothing */
+    uint64_t rate[NICS_MAX];       /* bytes a second; 0: no limit */
+    struct net_forward forwards[FORWARDS_MAX];
+    unsigned n_forwards;
     char *name[NICS_MAX];
     unsigned n;
 };

@@ -18,12 +18,16 @@
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
+#include "guest/control.h"
 #include "guest/gdbstub.h"
 #include "guest/host.h"
 #include "guest/record.h"
 #include "guest/save.h"
 #include "guest/switch.h"
+#include "proto/folder.h"
 #include "registry/registry.h"
+
+#define CONSOLE_LOG_MAX (512u << 10)
 
 /* ------------------------------------------------------------------------------------- events */
 
@@ -42,7 +46,7 @@ void vm_go_on(struct vm *vm)
         machine_resume(&vm->machine);
 }
 
-static void vm_reboot(struct vm *vm)
+void vm_reboot(struct vm *vm)
 {
     struct error err = {0};
 
@@ -61,14 +65,17 @@ static void vm_reboot(struct vm *vm)
         return;
     }
     vm->resets++;
-    machine_resume(&vm->machine);
+    if (vm->control)
+        control_event(vm->control, "reset", NULL);
+    if (!vm->paused)
+        machine_resume(&vm->machine);
 }
 
 static void vm_pause(struct vm *vm, const char *why)
 {
     machine_stop(&vm->machine);
     vm->paused = true;
-    vm->guest.state = GUEST_PAUSED;
+    vm_set_state(vm, GUEST_PAUSED);
     log_warn("%s: %s; the guest is paused%s", vm->guest.name, why,
              vm->terminal ? "; ctrl-a x leaves" : "");
 }
@@ -156,17 +163,54 @@ static int open_loop(struct vm *vm, struct error *err)
     return loop_add(&vm->loop, &vm->signals, err);
 }
 
+/* The first serial port has a hub, for `quad console`, and a log, if the guest has a name. */
+static int open_console(struct vm *vm, struct error *err)
+{
+    vm->console = chr_hub_create(vm->serial[0], &vm->loop);
+    vm->serial[0] = vm->console;
+    if (vm->control)
+        control_set_console(vm->control, vm->console);
+    if (!guest_config_named(vm->config))
+        return 0;
+    auto_free char *path = folder_path(vm->config->name, "console.log");
+    vm->serial[0] = NULL; /* a failure destroys it */
+    return chr_open_log(path, CONSOLE_LOG_MAX, vm->console, &vm->serial[0], err);
+}
+
+static int open_control(struct vm *vm, struct error *err)
+{
+    const struct guest_config *c = vm->config;
+    const struct control_config cc = {.guest = &vm->guest,
+                                      .vm = vm,
+                                      .loop = &vm->loop,
+                                                      .name = guest_config_named(c) ? c->name : NULL};
+    struct error e = {0};
+    int rc = control_create(&vm->control, &cc, &e);
+
+    if (rc && guest_config_named(c))
+        return fail(err, e.code, "%s", e.text);
+    if (rc) /* somebody who just runs a kernel can do without */
+        log_notice("no control socket: %s", e.text);
+    return 0;
+}
+
 static int open_serials(struct vm *vm, struct error *err)
 {
-    static const char *const standard[] = {"stdio"};
+    const char *const standard[] = {vm->config->detach ? "null" : "stdio"};
     const struct opt_list *given = &vm->config->serial;
     const char *const *items = given->count ? given->items : standard;
     size_t n = given->count ? given->count : 1;
 
     for (size_t i = 0; i < n && i < ARRAY_LEN(vm->serial); i++) {
-        int rc = chr_open(items[i], &vm->loop, &vm->serial[i], err);
+        /* In the background there is no terminal; `quad console` is. */
+        const char *what = vm->config->detach && !strcmp(items[i], "stdio") ? "null" : items[i];
+        int rc = chr_open(what, &vm->loop, &vm->serial[i], err);
         if (rc)
             return error_prefix(err, "--serial");
+        if (i == 0)
+            rc = open_console(vm, err);
+        if (rc)
+            return rc;
         chr_on_quit(vm->serial[i], vm_quit, vm);
         vm->terminal = vm->terminal || chr_is_terminal(vm->serial[i]);
         if (strcmp(items[i], "stdio") && strcmp(items[i], "null"))
@@ -463,7 +507,7 @@ static int create(struct vm **out, const struct guest_config *config, struct sav
                       .signal_fd = -1,
                       .hint_fd = -1,
                       .switch_fd = -1,
-                      .guest = {.name = config->name, .state = GUEST_CREATED}};
+                      .guest = {.ops = &vm_ops, .name = config->name, .state = GUEST_CREATED}};
     rc = choose_way(vm, err);
     if (!rc)
         rc = choose_engine(vm, &engine, err);
@@ -471,6 +515,8 @@ static int create(struct vm **out, const struct guest_config *config, struct sav
         rc = choose_board(vm, &board, err);
     if (!rc)
         rc = open_loop(vm, err);
+    if (!rc)
+        rc = open_control(vm, err);
     if (!rc)
         rc = make_machine(vm, board, engine, saved, err);
     if (rc) {
@@ -548,7 +594,8 @@ static void arm_hint(struct vm *vm)
 enum vm_end vm_run(struct vm *vm, struct error *err)
 {
     arm_hint(vm);
-    vm->guest.state = GUEST_RUNNING;
+    vm->started_ns = monotonic_ns();
+    vm_set_state(vm, GUEST_RUNNING);
     if (machine_start(&vm->machine, err) || loop_run(&vm->loop, err))
         vm->end = VM_FAILED;
     else if (vm->end == VM_FAILED)
@@ -608,6 +655,8 @@ void vm_destroy(struct vm *vm)
         shares_close(&vm->shares);
         machine_fini(&vm->machine);
     }
+    control_destroy(vm->control, vm->end == VM_RUNNING ? NULL : vm_end_name(vm->end),
+                    vm->machine.error.text);
     if (vm->perf_map)
         fclose(vm->perf_map);
     nics_close(&vm->nics);

@@ -23,6 +23,7 @@
 
 struct board;
 struct chr;
+struct control;
 struct guest_config;
 struct gdbstub;
 struct saved;
@@ -57,10 +58,13 @@ struct vm {
     struct shares shares;
     const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
-    bool paused; /* after a panic or watchdog with "pause" */
     struct loop_io signals, hint, switches;
     int signal_fd, hint_fd, switch_fd;
     unsigned n_switches; /* of engines */
+    bool paused; /* by a person, or after a panic or watchdog with "pause" */
+    struct control *control;
+    struct chr *console; /* the first serial port's hub; belongs to serial[0] */
+    uint64_t started_ns;
     bool terminal; /* a person sits at a terminal */
     unsigned resets;
     FILE *perf_map;
@@ -77,6 +81,14 @@ void vm_end(struct vm *vm, enum vm_end end);
 /* Let it run, unless it is paused or has an event to be told first. */
 void vm_go_on(struct vm *vm);
 void vm_destroy(struct vm *vm);
+
+/* How it ended, for programs: "poweroff", "panic" ... */
+const char *vm_end_name(enum vm_end end);
+
+/* What control commands and events do, on the loop's thread. */
+extern const struct guest_ops vm_ops;
+void vm_reboot(struct vm *vm);
+void vm_set_state(struct vm *vm, enum guest_state state);
 
 /* The engine's own view (translated code) into a file. */
 int vm_dump(struct vm *vm, const char *what, const char *path, struct error *err);

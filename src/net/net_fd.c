@@ -36,6 +36,7 @@ struct net_fd {
     struct list_node queue;
     unsigned queued;
     struct bucket tx, rx;
+    uint8_t ports[65536 / 8]; /* TCP ports on which the guest took a connection */
     uint8_t buf[NET_FRAME_MAX];
 };
 
@@ -57,6 +58,27 @@ static void arm(struct net_fd *f, uint64_t ns)
 }
 
 /* ------------------------------------------------------------------------------ from the guest */
+
+/* A guest's SYN and ACK: somebody listens there. Ethernet, IPv4 and TCP headers lie in the first 54
+ * bytes or somewhat more. [RFC 791 3.1, RFC 9293 3.1] */
+static void note_port(struct net_fd *f, const struct iovec *iov, unsigned n)
+{
+    uint8_t h[96];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < n && len < sizeof(h); i++) {
+        size_t piece = MIN(iov[i].iov_len, sizeof(h) - len);
+        memcpy(h + len, iov[i].iov_base, piece);
+        len += piece;
+    }
+    if (len < 54 || (h[12] << 8 | h[13]) != 0x0800 || h[23] != 6)
+        return;
+    size_t tcp = 14 + 4 * (size_t)(h[14] & 15);
+    if (tcp + 14 <= len && (h[tcp + 13] & 0x12) == 0x12) {
+        unsigned port = (unsigned)h[tcp] << 8 | h[tcp + 1];
+        f->ports[port / 8] |= (uint8_t)(1u << port % 8);
+    }
+}
 
 static void write_frame(struct net_fd *f, const struct iovec *iov, unsigned n, size_t len)
 {
@@ -97,6 +119,7 @@ static void fd_send(struct net *net, const struct iovec *iov, unsigned n)
     if (!len || len > NET_FRAME_MAX)
         return;
     pthread_mutex_lock(&f->lock);
+    note_port(f, iov, n);
     uint64_t wait = f->queued ? 0 : bucket_wait(&f->tx, monotonic_ns());
     if (f->queued || wait) {
         hold_locked(f, iov, n, len);
@@ -247,6 +270,18 @@ static void fd_destroy(struct net *net)
 }
 
 static const struct net_ops fd_ops = {fd_send, fd_accept, fd_destroy};
+
+bool net_fd_port_open(struct net *net, uint16_t port)
+{
+    struct net_fd *f = fd_of(net);
+
+    if (net->ops != &fd_ops)
+        return false;
+    pthread_mutex_lock(&f->lock);
+    bool open = f->ports[port / 8] >> port % 8 & 1;
+    pthread_mutex_unlock(&f->lock);
+    return open;
+}
 
 void net_fd_limit(struct net *net, uint64_t tx, uint64_t rx)
 {

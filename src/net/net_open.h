@@ -32,4 +32,7 @@ int net_fd_open(int fd, struct loop *loop, struct net **out, struct error *err);
 /* Bytes a second from the guest and to it; 0: no limit. Any time, on the loop's thread. */
 void net_fd_limit(struct net *net, uint64_t tx, uint64_t rx);
 
+/* Has the guest taken a TCP connection on that port of its own? */
+bool net_fd_port_open(struct net *net, uint16_t port);
+
 #endif
