@@ -20,16 +20,17 @@ enum guest_state {
     GUEST_FAILED,
 };
 
-/* What every guest can be asked, on its main loop's thread. Pause and resume are no error where
- * nothing is to be done. */
+/* What a guest can be asked, on its main loop's thread; NULL: it cannot. Pause and resume are no
+ * error where nothing is to be done. */
 struct guest_ops {
+    int (*start)(struct guest *g, struct error *err);
     int (*pause)(struct guest *g, struct error *err);
     int (*resume)(struct guest *g, struct error *err);
     int (*reset)(struct guest *g, struct error *err); /* as the button does */
-    int (*power)(struct guest *g, struct error *err); /* ask it to end by itself */
-    void (*quit)(struct guest *g);                    /* it ends now */
-    /* Counters, "name: value" a line. */
-    void (*stats)(struct guest *g, FILE *out);
+    /* Ask it to end by itself; force: it ends now. */
+    int (*stop)(struct guest *g, bool force, struct error *err);
+    void (*stats)(struct guest *g, FILE *out); /* counters, "name: value" a line */
+    void (*destroy)(struct guest *g);
 };
 
 const char *guest_state_name(enum guest_state state);

@@ -106,7 +106,7 @@ static int power(struct control_call *call, struct error *err)
 {
     struct guest *g = guest_of(call);
 
-    return g->ops->power ? g->ops->power(g, err) : fail(err, EOPNOTSUPP, "it cannot be asked");
+    return g->ops->stop ? g->ops->stop(g, false, err) : fail(err, EOPNOTSUPP, "it cannot be asked");
 }
 
 const struct control_command control_power = {
@@ -120,9 +120,7 @@ static int quit(struct control_call *call, struct error *err)
 {
     struct guest *g = guest_of(call);
 
-    (void)err;
-    g->ops->quit(g);
-    return 0;
+    return g->ops->stop(g, true, err);
 }
 
 const struct control_command control_quit = {

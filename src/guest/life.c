@@ -76,19 +76,18 @@ static int vm_op_reset(struct guest *g, struct error *err)
     return rc;
 }
 
-static int vm_op_power(struct guest *g, struct error *err)
+static int vm_op_stop(struct guest *g, bool force, struct error *err)
 {
     struct vm *vm = vm_of(g);
 
+    if (force) {
+        vm_end(vm, VM_QUIT);
+        return 0;
+    }
     if (!vm->board->type->power_button)
         return fail(err, EOPNOTSUPP, "board %s has no power button", vm->board->type->name);
     vm->board->type->power_button(vm->board);
     return 0;
-}
-
-static void vm_op_quit(struct guest *g)
-{
-    vm_end(vm_of(g), VM_QUIT);
 }
 
 /* The engine's own counters are read with the machine at rest. */
@@ -108,7 +107,6 @@ const struct guest_ops vm_ops = {
     .pause = vm_op_pause,
     .resume = vm_op_resume,
     .reset = vm_op_reset,
-    .power = vm_op_power,
-    .quit = vm_op_quit,
+    .stop = vm_op_stop,
     .stats = vm_op_stats,
 };
