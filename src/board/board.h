@@ -32,6 +32,7 @@ struct board_config {
     struct chr *serial[BOARD_SERIALS]; /* borrowed; NULL: nothing connected */
     struct chr *debug;                 /* the firmware's own messages; NULL: nowhere */
     const struct firmware *firmware;   /* borrowed; NULL: a kernel is loaded */
+    struct blk *firmware_vars;         /* where its variables are kept; NULL: nowhere */
 };
 
 /* A drive on a controller that the board has or makes. */

@@ -15,6 +15,7 @@ struct firmware {
     const char *kind; /* "bios" or "uefi" */
     char *path;       /* of the image, for messages */
     struct blob image; /* a multiple of 4 KiB; ends at 4 GiB */
+    struct blob vars; /* UEFI: variables as delivered; stand below the image */
     struct blob vgabios; /* of the Bochs display; may be empty */
 };
 

@@ -19,6 +19,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
 #include "board/acpi.h"
+#include "board/acpi_files.h"
 #include "board/bios16.h"
 #include "board/loader.h"
 #include "board/pc_firmware.h"
@@ -29,6 +30,7 @@
 #include "dev/ata/ide_piix3.h"
 #include "dev/debugcon.h"
 #include "dev/dma_i8237.h"
+#include "dev/flash_28f.h"
 #include "dev/fw_cfg.h"
 #include "dev/hpet.h"
 #include "dev/i6300esb.h"
@@ -382,6 +384,10 @@ static struct acpi_config acpi_of(const struct pc *pc)
         .pirq_of = pci_pirq_of,
     };
 
+    if (pc->config.firmware) /* which may have put it elsewhere, with its devices behind it */
+        c.ecam = (uint32_t)q35_host_ecam(pc->host);
+    if (c.ecam >= c.pci_start && c.ecam < c.pci_end - PC_ECAM_SIZE)
+        c.pci_start = c.ecam + PC_ECAM_SIZE;
     memcpy(c.pirq_irq, pirq_irq, sizeof(c.pirq_irq));
     return c;
 }
@@ -457,6 +463,32 @@ static void set_virtual_wire(struct x86_cpu *c)
     lapic_mmio_write(c->lapic, PC_LAPIC_BASE + 0x360, 4, 0x400); /* LINT1: NMI */
 }
 
+/* Firmware reads the tables after it has set the chipset up. */
+static void refresh_acpi(void *opaque)
+{
+    struct pc *pc = opaque;
+    const struct acpi_config c = acpi_of(pc);
+    struct error ignored; /* they fitted before */
+
+    acpi_files_put(pc->fw_cfg, &c, &ignored);
+}
+
+static int add_flash(struct pc *pc, struct error *err)
+{
+    const struct firmware *fw = pc->config.firmware;
+    struct machine *m = pc->board.machine;
+    struct dev *flash;
+
+    if (!fw || !fw->vars.size)
+        return 0;
+    if (dev_create(&flash_28f_type, "flash", m, &flash, err))
+        return -err->code;
+    flash_28f_configure(flash, fw->vars.data, fw->vars.size, pc->config.firmware_vars);
+    dev_map(flash, FLASH_28F_WIN_ARRAY, &m->mmio,
+            PC_HIGH_RAM_BASE - fw->image.size - fw->vars.size);
+    return 0;
+}
+
 /* Every processor stays as it comes out of its reset. The disk comes first, then the CD. */
 static int load_firmware(struct pc *pc, struct error *err)
 {
@@ -466,6 +498,7 @@ static int load_firmware(struct pc *pc, struct error *err)
     rtc_mc146818_set_cmos(pc->rtc, 0x3d, 0x32); /* two nibbles: 1 floppy, 2 disk, 3 CD */
     rtc_mc146818_set_cmos(pc->rtc, 0x38, 0x10);
     rtc_mc146818_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->board.machine->nvcpus - 1));
+    fw_cfg_on_read(pc->fw_cfg, "etc/table-loader", refresh_acpi, pc);
     pc_firmware_load(&pc->firmware);
     return pc_firmware_files(&pc->firmware, pc->fw_cfg, &acpi, &smbios, err);
 }
@@ -534,6 +567,8 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
         rc = add_fw_cfg(pc, err);
     if (!rc)
         rc = add_serials(pc, err);
+    if (!rc)
+        rc = add_flash(pc, err);
     *out = &pc->board; /* devices hold wires into it: the caller destroys it after them */
     return rc;
 }

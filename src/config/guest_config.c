@@ -43,6 +43,8 @@ const struct opt guest_options[] = {
         .help = "what starts the machine; without it none with a kernel, else bios"),
     OPT(struct guest_config, firmware_log, .name = "firmware-log", .kind = OPT_STRING,
         .arg = "WHERE", .help = "the firmware's own messages: file:PATH, socket:PATH, stdio"),
+    OPT(struct guest_config, firmware_vars, .name = "firmware-vars", .kind = OPT_STRING,
+        .arg = "FILE", .help = "where UEFI's variables are kept; made when it is not there"),
     OPT(struct guest_config, memory, .name = "memory", .letter = 'm', .kind = OPT_SIZE,
         .arg = "SIZE", .min = 2u << 20, .max = UINT64_C(1) << 39, .help = "memory (512M)"),
     OPT(struct guest_config, cpus, .name = "cpus", .letter = 'c', .kind = OPT_UINT, .arg = "N",
@@ -175,6 +177,8 @@ int guest_config_check(const struct guest_config *c, struct error *err)
     if (!c->kernel && (!c->image || c->firmware) && (c->initrd || c->append || c->modules.count))
         return fail(err, EINVAL, "%s goes with --kernel only",
                     c->initrd ? "--initrd" : c->append ? "--append" : "--module");
+    if (c->firmware_vars && (!firmware || strcmp(firmware, "uefi")))
+        return fail(err, EINVAL, "--firmware-vars goes with --firmware uefi");
     if (!c->image && (c->rm || c->hostname || c->users.count || c->ssh_keys.count || c->user_data))
         return fail(err, EINVAL, "--rm, --hostname, --user, --ssh-key and --user-data go with an "
                                  "image; try: quad run IMAGE");

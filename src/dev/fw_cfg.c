@@ -44,6 +44,9 @@ struct fw_cfg {
     struct fw_cfg_regs regs;
     struct fw_cfg_item *items;
     size_t n, room;
+    const char *prefix; /* fw_cfg_on_read() */
+    void (*on_read)(void *opaque);
+    void *on_read_opaque;
     uint64_t n_dma, n_dma_errors, n_unknown_keys;
 };
 
@@ -148,11 +151,27 @@ int fw_cfg_add_file(struct dev *dev, const char *name, const void *data, size_t 
     return 0;
 }
 
+void fw_cfg_on_read(struct dev *dev, const char *prefix, void (*fn)(void *opaque), void *opaque)
+{
+    struct fw_cfg *f = container_of(dev, struct fw_cfg, dev);
+
+    f->prefix = prefix;
+    f->on_read = fn;
+    f->on_read_opaque = opaque;
+}
+
 static void select_key(struct fw_cfg *f, uint16_t key)
 {
+    const struct fw_cfg_item *it = item_find(f, key);
+
+    f->n_unknown_keys += !it;
+    if (it && f->prefix && !strncmp(it->name, f->prefix, strlen(f->prefix))) {
+        pthread_mutex_unlock(&f->dev.lock);
+        f->on_read(f->on_read_opaque);
+        pthread_mutex_lock(&f->dev.lock);
+    }
     f->regs.key = key;
     f->regs.offset = 0;
-    f->n_unknown_keys += !item_find(f, key);
     TRACE(fw_cfg_select, "key=%#x", key);
 }
 

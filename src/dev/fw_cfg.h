@@ -40,6 +40,10 @@ enum {
     FW_CFG_KEY_ARCH_IRQ0_OVERRIDE = 0x8002,
 };
 
+/* `fn` is called, without the device's lock, before a file whose name begins with `prefix` is read from
+ * its start: it may replace that file by one of the same size. One such prefix. */
+void fw_cfg_on_read(struct dev *dev, const char *prefix, void (*fn)(void *opaque), void *opaque);
+
 #define FW_CFG_NAME_MAX 55 /* letters of a file name */
 
 /* The data is copied. Setting a key or a name again replaces it. EINVAL: bad key or name. */

@@ -14,6 +14,7 @@
 #include "chr/chr_open.h"
 #include "config/guest_config.h"
 #include "core/tape_back.h"
+#include "core/blk.h"
 #include "core/way.h"
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_rng.h"
@@ -21,6 +22,7 @@
 #include "guest/control.h"
 #include "guest/gdbstub.h"
 #include "guest/host.h"
+#include "guest/vars.h"
 #include "guest/record.h"
 #include "guest/save.h"
 #include "guest/switch.h"
@@ -326,6 +328,11 @@ static int open_firmware(struct vm *vm, struct error *err)
         return error_prefix(err, "--firmware-log");
     if (kind)
         rc = firmware_open(&vm->firmware, kind, getenv("QUAD_FIRMWARE_DIR"), err);
+    if (!rc && vm->config->firmware_vars)
+        rc = vars_open(&vm->firmware_vars, &vm->firmware, vm->config->firmware_vars, err);
+    else if (!rc && vm->firmware.vars.size)
+        log_notice("changes of UEFI's variables are forgotten at the end; try: --firmware-vars "
+                   "FILE");
     return rc;
 }
 
@@ -443,6 +450,7 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     if (rc)
         return rc;
     bc.firmware = vm->firmware.kind ? &vm->firmware : NULL;
+    bc.firmware_vars = vm->firmware_vars;
     bc.debug = vm->firmware_log;
     bc.cpu_model = vm->model_name;
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
@@ -666,6 +674,7 @@ void vm_destroy(struct vm *vm)
     if (vm->loader_ready)
         loader_close(&vm->loader);
     firmware_close(&vm->firmware);
+    blk_destroy(vm->firmware_vars);
     chr_destroy(vm->firmware_log);
     chr_destroy(vm->agent);
     for (size_t i = 0; i < ARRAY_LEN(vm->serial); i++)

@@ -50,6 +50,7 @@ struct vm {
     struct loader loader;
     struct firmware firmware;
     struct chr *firmware_log;
+    struct blk *firmware_vars;
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
     struct chr *agent; /* where qemu-guest-agent's channel leads */

@@ -55,6 +55,16 @@ struct pci_bus *q35_host_bus(struct dev *dev)
     return &q35_of(dev)->bus;
 }
 
+uint64_t q35_host_ecam(struct dev *dev)
+{
+    const struct window *w = &dev->windows[Q35_HOST_WIN_ECAM];
+
+    pthread_mutex_lock(&dev->lock);
+    uint64_t base = w->bus ? w->base : 0;
+    pthread_mutex_unlock(&dev->lock);
+    return base;
+}
+
 /* Config space byte by byte where an access crosses a dword. */
 static uint32_t config_read(struct q35_host *q, unsigned bdf, unsigned off, unsigned size)
 {

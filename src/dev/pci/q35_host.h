@@ -26,6 +26,9 @@ struct q35_host_config {
 
 void q35_host_configure(struct dev *dev, const struct q35_host_config *config);
 
+/* Where the guest has put the ECAM window; 0: nowhere. */
+uint64_t q35_host_ecam(struct dev *dev);
+
 struct pci_bus *q35_host_bus(struct dev *dev);
 
 #endif
