@@ -6,7 +6,7 @@
  * interrupt finds the exact state and RIP at the instruction. After a bounded amount of work it
  * leaves with RIP at itself; under TF and breakpoints after every iteration.
  *
- * REP MOVS and REP STOS upwards go page-wise where both pages are in the software TLB: the same
+ * REP MOVS and REP STOS go page-wise where both pages are in the software TLB: the same
  * result as the loop beside them, which stays the reference.
  */
 #include "arch/x86/sem_io.h"
@@ -82,48 +82,79 @@ static void leave(struct x86_cpu *c, const struct x86_insn *in)
         }                                                               \
     } while (0)
 
-/* How many elements of `size` fit from address register r to the end of its page; 0 where the
- * segment is not flat or the address wraps. *lin: where they start. */
+/* How many elements of `size` from address register r on are within its page; 0 where the address
+ * wraps. *lin: the lowest of n of them, at most `n`. */
 static inline uint64_t span(const struct x86_cpu *c, const struct x86_insn *in, unsigned r,
-                            unsigned seg, unsigned size, uint64_t *lin)
+                            unsigned seg, unsigned size, uint64_t n, uint64_t *lin)
 {
-    uint64_t ea = areg(c, in, r);
+    uint64_t ea = areg(c, in, r), at = (ea + c->segbase[seg]) & ~X86_PAGE_MASK;
 
     *lin = ea + c->segbase[seg];
-    uint64_t bytes = PAGE_SIZE_4K - (*lin & ~X86_PAGE_MASK);
-    if (in->asize != 8 && bytes > (in->asize == 4 ? UINT64_C(0x100000000) : 0x10000) - ea)
+    if (c->s.rflags & FL_DF) {
+        if (at + size > PAGE_SIZE_4K)
+            return 0;
+        n = MIN(n, at / size + 1);
+        *lin -= (n - 1) * size;
+        return in->asize != 8 && (n - 1) * size > ea ? 0 : n;
+    }
+    n = MIN(n, (PAGE_SIZE_4K - at) / size);
+    if (in->asize != 8 && n * size > (in->asize == 4 ? UINT64_C(0x100000000) : 0x10000) - ea)
         return 0;
-    return bytes / size;
+    return n;
 }
 
 static inline bool fast_allowed(const struct x86_cpu *c, unsigned nonflat)
 {
-    return !nonflat && !(c->s.rflags & FL_DF) && !c->stepping;
+    return !nonflat && !c->stepping;
+}
+
+/* Move RSI or RDI on by n elements. */
+static inline void advance(struct x86_cpu *c, const struct x86_insn *in, unsigned r, uint64_t bytes)
+{
+    areg_put(c, in, r, c->s.r[r] + (c->s.rflags & FL_DF ? -bytes : bytes));
 }
 
 static uint64_t movs_fast(struct x86_cpu *c, const struct x86_insn *in, unsigned size, uint64_t n)
 {
+    bool down = c->s.rflags & FL_DF;
     uint64_t from, to;
 
     if (!fast_allowed(c, (c->nonflat_r & (1u << in->seg)) | (c->nonflat_w & (1u << SEG_ES))))
         return 0;
-    n = MIN(n, span(c, in, RSI, in->seg, size, &from));
-    n = MIN(n, span(c, in, RDI, SEG_ES, size, &to));
+    n = span(c, in, RSI, in->seg, size, n, &from);
+    n = n ? span(c, in, RDI, SEG_ES, size, n, &to) : 0;
+    if (!n)
+        return 0;
+    span(c, in, RSI, in->seg, size, n, &from); /* downwards the lowest depends on n */
     const struct x86_tlbe *ef = x86_tlbe(c->tlb, from);
     struct x86_tlbe *et = x86_tlbe(c->tlb, to);
-    if (!n || ef->tag_r != x86_tag(c, from, 1) || et->tag_w != x86_tag(c, to, 1))
+    if (ef->tag_r != x86_tag(c, from, 1) || et->tag_w != x86_tag(c, to, 1))
         return 0;
     uint8_t *src = (uint8_t *)(uintptr_t)(from + ef->addend);
     uint8_t *dst = (uint8_t *)(uintptr_t)(to + et->addend);
-    /* Overlapping upwards: each element must see the ones written before it. */
-    if (dst > src && dst < src + n * size)
+    /* Overlapping in this direction: each element must see the ones written before it. */
+    if (down ? src > dst && src < dst + n * size : dst > src && dst < src + n * size)
         return 0;
     memmove(dst, src, n * size);
     if (unlikely(*et->flagp != PAGE_DIRTY))
         x86_store_note(c, et, to);
-    areg_put(c, in, RSI, c->s.r[RSI] + n * size);
-    areg_put(c, in, RDI, c->s.r[RDI] + n * size);
+    advance(c, in, RSI, n * size);
+    advance(c, in, RDI, n * size);
     return n;
+}
+
+/* n elements of v. */
+static void fill(uint8_t *dst, uint64_t v, unsigned size, uint64_t n)
+{
+    uint64_t all = n * size;
+
+    if (size == 1 || v == 0) {
+        memset(dst, (int)(v & 0xff), all);
+        return;
+    }
+    memcpy(dst, &v, size);
+    for (uint64_t done = size; done < all; done *= 2)
+        memcpy(dst + done, dst, MIN(done, all - done));
 }
 
 static uint64_t stos_fast(struct x86_cpu *c, const struct x86_insn *in, unsigned size, uint64_t n)
@@ -132,20 +163,14 @@ static uint64_t stos_fast(struct x86_cpu *c, const struct x86_insn *in, unsigned
 
     if (!fast_allowed(c, c->nonflat_w & (1u << SEG_ES)))
         return 0;
-    n = MIN(n, span(c, in, RDI, SEG_ES, size, &to));
+    n = span(c, in, RDI, SEG_ES, size, n, &to);
     struct x86_tlbe *et = x86_tlbe(c->tlb, to);
     if (!n || et->tag_w != x86_tag(c, to, 1))
         return 0;
-    uint8_t *dst = (uint8_t *)(uintptr_t)(to + et->addend);
-    if (size == 1 || v == 0) {
-        memset(dst, (int)(v & 0xff), n * size);
-    } else {
-        for (uint64_t i = 0; i < n; i++)
-            memcpy(dst + i * size, &v, size);
-    }
+    fill((uint8_t *)(uintptr_t)(to + et->addend), v, size, n);
     if (unlikely(*et->flagp != PAGE_DIRTY))
         x86_store_note(c, et, to);
-    areg_put(c, in, RDI, c->s.r[RDI] + n * size);
+    advance(c, in, RDI, n * size);
     return n;
 }
 

@@ -394,7 +394,7 @@ static void needs_string(struct test_case *t, struct rng *g)
     r->r[RSI] = place(g, t->in.size);
     r->r[RDI] = one_in(g, 4) ? r->r[RSI] + below(g, 64) - 32 : place(g, t->in.size);
     if (t->in.flags & (IN_REP | IN_REPNE))
-        r->r[RCX] = below(g, 8);
+        r->r[RCX] = below(g, one_in(g, 8) ? 300 : 8);
     fill_random(r->r[RSI], K_INT, g);
     fill_random(r->r[RDI], K_INT, g);
     if (one_in(g, 3)) /* equal bytes for CMPS, SCAS */

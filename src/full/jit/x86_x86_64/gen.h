@@ -78,7 +78,7 @@ struct slow {
 /* One translation: a run of blocks on one page, entered at the first, left anywhere. */
 #define UNIT_BLOCKS_MAX 8
 #define UNIT_INSNS_MAX 48
-#define SLOW_MAX (3 * (UNIT_INSNS_MAX + BLOCK_INSNS_MAX) + 8)
+#define SLOW_MAX (4 * (UNIT_INSNS_MAX + BLOCK_INSNS_MAX) + 8)
 
 struct gen {
     struct as as;
@@ -173,6 +173,8 @@ void gen_slow_if(struct gen *g, unsigned cc, bool last);
 /* Vector registers in the host's and allowed; bit: one of JIT_NO_*. Loses the host's flags. */
 void gen_vec_need(struct gen *g, unsigned bit);
 
+/* The x87's registers in the host's and allowed. Loses the host's flags. */
+void gen_x87_need(struct gen *g);
 /* A jump, if not equal, to where the x87's registers are brought in. */
 void gen_slow_x87(struct gen *g);
 /* Write what n says, or what is still to be written; loses S0. */
@@ -201,6 +203,7 @@ bool gen_integer(struct gen *g);
 bool gen_muldiv(struct gen *g);
 bool gen_bits(struct gen *g);
 bool gen_flags(struct gen *g);
+bool gen_string(struct gen *g);
 bool gen_high8(struct gen *g); /* before the others: all that have AH, CH, DH, BH */
 bool gen_x87(struct gen *g);
 bool gen_flow(struct gen *g);

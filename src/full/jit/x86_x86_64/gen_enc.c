@@ -86,7 +86,7 @@ bool enc_host_has(enum x86_feature f)
     }
     bool avx = __builtin_cpu_supports("avx"); /* also the operating system's part */
     switch (f) {
-    case FT_BASE: case FT_SSE: case FT_SSE2: return true;
+    case FT_BASE: case FT_MMX: case FT_SSE: case FT_SSE2: return true;
     case FT_SSE3: return l1c & 1;
     case FT_SSSE3: return l1c >> 9 & 1;
     case FT_SSE41: return l1c >> 19 & 1;

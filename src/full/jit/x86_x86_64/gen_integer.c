@@ -615,7 +615,7 @@ bool gen_integer(struct gen *g)
     const struct x86_insn *in = g->in;
 
     if (in->flags & (IN_REP | IN_REPNE))
-        return in->op == X86_OP_nop;
+        return in->op == X86_OP_nop || gen_string(g);
     if (gen_high8(g))
         return true;
     switch (in->op) {
@@ -671,6 +671,6 @@ bool gen_integer(struct gen *g)
     case X86_OP_prefetchw:
         return true;
     default:
-        return gen_muldiv(g) || gen_bits(g) || gen_flags(g);
+        return gen_muldiv(g) || gen_bits(g) || gen_flags(g) || gen_string(g);
     }
 }

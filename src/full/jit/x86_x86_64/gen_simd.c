@@ -55,7 +55,7 @@ static bool is_aligned_move(unsigned op)
 /* Where the general registers, memory and the immediate are among the operands. */
 struct roles {
     int gpr_reg, gpr_rm; /* guest general register in ModRM.reg, ModRM.rm, or -1 */
-    bool imm, mem;
+    bool imm, mem, xmm, mmx; /* xmm, mmx: has registers of these */
     unsigned bytes; /* of the memory operand */
     enum { TO_VECTOR, TO_GPR_REG, TO_GPR_RM, TO_MEM, TO_FLAGS } to;
 };
@@ -71,6 +71,11 @@ static bool role(const struct gen *g, const struct x86_entry *e, unsigned i, str
     case OK_V:
     case OK_H:
     case OK_U:
+        r->xmm = true;
+        return true;
+    case OK_P:
+    case OK_N:
+        r->mmx = true;
         return true;
     case OK_L: /* a register in the immediate byte */
     case OK_I:
@@ -82,9 +87,12 @@ static bool role(const struct gen *g, const struct x86_entry *e, unsigned i, str
             r->to = TO_GPR_REG;
         return true;
     case OK_W:
+    case OK_Q:
     case OK_M:
     case OK_E:
     case OK_R:
+        r->xmm |= o->kind == OK_W;
+        r->mmx |= o->kind == OK_Q && !mem;
         if (mem) {
             r->bytes = x86_opd_bytes(in, o->size, true, g->b->mode);
             if (i == 0)
@@ -102,18 +110,14 @@ static bool role(const struct gen *g, const struct x86_entry *e, unsigned i, str
 
 static bool sort_out(const struct gen *g, const struct x86_entry *e, struct roles *r)
 {
-    bool vector = g->in->op == X86_OP_stmxcsr;
-
-    *r = (struct roles){.gpr_reg = -1, .gpr_rm = -1, .mem = g->in->form != FORM_RR};
-    for (unsigned i = 0; i < 4 && e->o[i]; i++) {
-        unsigned k = x86_opds[e->o[i]].kind;
-        vector |= k == OK_V || k == OK_W || k == OK_U || k == OK_H;
+    *r = (struct roles){.gpr_reg = -1, .gpr_rm = -1, .mem = g->in->form != FORM_RR,
+                        .xmm = g->in->op == X86_OP_stmxcsr};
+    for (unsigned i = 0; i < 4 && e->o[i]; i++)
         if (!role(g, e, i, r))
             return false;
-    }
     if (sets_flags(g->in->op))
         r->to = TO_FLAGS;
-    return vector && (!r->mem || r->bytes) && r->gpr_reg < 16 && r->gpr_rm < 16;
+    return (r->xmm || r->mmx) && (!r->mem || r->bytes) && r->gpr_reg < 16 && r->gpr_rm < 16;
 }
 
 /* The entry of g->in, when the host can run it as it is. */
@@ -155,7 +159,10 @@ static bool copy(struct gen *g, const struct enc *e, const struct roles *r)
     struct rm rm = R(e->rm);
     unsigned reg = in->reg;
 
-    gen_vec_need(g, e->vex ? JIT_NO_VEX : JIT_NO_SSE);
+    if (r->mmx)
+        gen_x87_need(g);
+    if (r->xmm)
+        gen_vec_need(g, e->vex ? JIT_NO_VEX : JIT_NO_SSE);
     if (r->mem) {
         if (!memory(g, e, r))
             return false;
@@ -202,6 +209,7 @@ static bool vzero(struct gen *g, bool all)
     return true;
 }
 
+/* MMX registers are the x87's (gen_x87.c); MMX instructions leave its pointers alone. */
 bool gen_simd(struct gen *g)
 {
     const struct x86_insn *in = g->in;
@@ -211,7 +219,13 @@ bool gen_simd(struct gen *g)
 
     if (in->op == X86_OP_vzeroupper || in->op == X86_OP_vzeroall)
         return vzero(g, in->op == X86_OP_vzeroall);
-    if ((in->flags & IN_MMX) || is_special(in->op) || !enc_parse(g, &e))
+    if (in->op == X86_OP_emms) {
+        gen_x87_need(g);
+        as_8(&g->as, 0x0f);
+        as_8(&g->as, 0x77);
+        return true;
+    }
+    if (is_special(in->op) || !enc_parse(g, &e))
         return false;
     entry = entry_of(g);
     return entry && sort_out(g, entry, &r) && copy(g, &e, &r);

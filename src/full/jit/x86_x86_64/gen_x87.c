@@ -57,8 +57,7 @@ static void note(struct gen *g)
     }
 }
 
-/* The registers are in the host's. Loses the host's flags. */
-static void need(struct gen *g)
+void gen_x87_need(struct gen *g)
 {
     struct as *a = &g->as;
 
@@ -86,7 +85,7 @@ static bool memory(struct gen *g, unsigned bytes, bool notes)
     /* The address is made twice: what gen_note() needs must survive. */
     if (write && in->index != X86_ZERO && host_of(in->index) < 0)
         return false;
-    need(g);
+    gen_x87_need(g);
     if (!gen_operand(g, bytes, write))
         return false;
     as_op(&g->as, 0, 4, in->opcode, in->modrm >> 3 & 7, MEM(ADDR, 0), false);
@@ -108,7 +107,7 @@ static bool ordinary(struct gen *g)
 
     if (in->form != FORM_RR)
         return memory(g, in->size, true);
-    need(g);
+    gen_x87_need(g);
     registers(g);
     note(g);
     return true;
@@ -116,7 +115,7 @@ static bool ordinary(struct gen *g)
 
 static bool flags(struct gen *g, bool reads)
 {
-    need(g);
+    gen_x87_need(g);
     if (reads)
         fl_need(g);
     registers(g);
@@ -131,7 +130,7 @@ static bool fldcw(struct gen *g)
 {
     struct as *a = &g->as;
 
-    need(g);
+    gen_x87_need(g);
     if (!gen_operand(g, 2, false))
         return false;
     as_op(a, 0, 4, 0x0fb7, S0, MEM(ADDR, 0), false); /* movzx */
@@ -147,12 +146,12 @@ static bool fldcw(struct gen *g)
 static bool control(struct gen *g)
 {
     if (g->in->op == X86_OP_fwait) {
-        need(g);
+        gen_x87_need(g);
         return true;
     }
     if (g->in->form != FORM_RR)
         return memory(g, 2, false);
-    need(g);
+    gen_x87_need(g);
     registers(g);
     return true;
 }
