@@ -6,6 +6,7 @@
 #   make tests                 the test programs, under build/test/
 #   make check                 ./check
 #   make CC=clang O=build/clang
+#   make FUZZ=1 fuzz          test/fuzz for libFuzzer, with sanitizers, in build/fuzz
 #   make SAN=1                 address and undefined-behaviour sanitizers, in build/san/
 #   make CROSS=aarch64-linux-gnu-     the portable build for another host, in build/aarch64/
 #   make WERROR=1              warnings are errors (also with CI=true)
@@ -29,8 +30,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 V ?=
 
+FUZZ ?=
 ifeq ($(origin CC),default)
-CC := $(CROSS)gcc
+CC := $(if $(FUZZ),clang,$(CROSS)gcc)
 endif
 ifeq ($(origin AR),default)
 AR := $(CROSS)ar
@@ -41,6 +43,8 @@ ifneq ($(CROSS),)
 O ?= build/$(firstword $(subst -, ,$(CROSS)))
 else ifneq ($(SAN),)
 O ?= build/san
+else ifneq ($(FUZZ),)
+O ?= build/fuzz
 else
 O ?= build
 endif
@@ -79,7 +83,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 ifneq ($(filter true 1,$(CI) $(WERROR)),)
 WARNINGS += -Werror
 endif
-ifneq ($(SAN),)
+ifneq ($(FUZZ),)
+san_flags := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifneq ($(SAN),)
 san_flags := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
@@ -114,7 +120,7 @@ SKIP :=
 TEST_AREAS := unit isa diff guest stream fault bench
 TEST_SKIP :=
 
-.PHONY: all tests check install deb clean distclean format layers print-test-skip
+.PHONY: all tests fuzz check install deb clean distclean format layers print-test-skip
 all: $(programs:%=$(O)/%) $(O)/libquad.a
 
 rules := $(wildcard src/*/rules.mk test/*/rules.mk)
@@ -195,6 +201,13 @@ $(O)/$(1): $(patsubst %.c,$(O)/obj/%.o,$(filter $(1)/%,$(test_parts))) $(O)/libt
 	$$(call say,LD,$$@)$$(CC) $$(all_ldflags) $$(TEST_LDFLAGS) -o $$@ $$^ $$(test_libs) $$(all_libs)
 endef
 $(foreach f,$(test_folders),$(eval $(call folder_rule,$(f))))
+
+# Targets for libFuzzer: make FUZZ=1 fuzz (tools/fuzz runs them).
+fuzz_programs := $(patsubst test/fuzz/%.c,$(O)/fuzz/%,$(wildcard test/fuzz/*.c))
+$(fuzz_programs): $(O)/fuzz/%: $(O)/obj/test/fuzz/%.o $(O)/libtest.a $(O)/libquad.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -fsanitize=fuzzer $(all_ldflags) -o $@ $^ -lcmocka $(all_libs)
+fuzz: $(fuzz_programs)
 
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -11,7 +11,7 @@
 #include "base/trace.h"
 
 struct coproc_regs {
-    bool ferr, irq, ignne; /* levels: asserted */
+    uint8_t ferr, irq, ignne; /* levels: asserted or not */
 };
 
 struct coproc {
@@ -41,11 +41,11 @@ static void ferr_set(void *opaque, unsigned n, bool level)
 
     (void)n;
     pthread_mutex_lock(&c->dev.lock);
-    if (level != c->regs.ferr) {
+    if (level != !!c->regs.ferr) {
         TRACE(coproc_ferr, "level=%d", level);
         c->regs.ferr = level;
-        c->regs.irq = c->regs.irq || level;
-        c->regs.ignne = c->regs.ignne && level;
+        c->regs.irq |= level;
+        c->regs.ignne &= level;
         c->n_errors += level;
         coproc_lines(c);
     }
@@ -71,7 +71,7 @@ static void coproc_write(struct dev *dev, uint64_t off, unsigned size, uint64_t 
     (void)off;
     (void)size;
     (void)v;
-    c->regs.irq = false;
+    c->regs.irq = 0;
     c->regs.ignne = c->regs.ferr;
     coproc_lines(c);
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * libFuzzer target: the first byte chooses a device of the registry, the rest drives it.
- *
- *     clang -fsanitize=fuzzer,address,undefined -std=gnu2x -D_GNU_SOURCE -Isrc -Itest \
- *         test/fuzz/dev.c $(find src/base src/core src/dev src/chr -name '*.c') -lpthread -o fuzz-dev
  */
 #include "fuzz/dev_drive.h"
 

@@ -2,10 +2,6 @@
  *
  * libFuzzer target: the input is a VDI or VMDK image, by its magic number: open it, read here and
  * there. Inputs worth starting from: small images by qemu-img.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu2x -D_GNU_SOURCE -DHAVE_ZLIB=1 \
- *         -DHAVE_LIBZSTD=1 -Isrc -Itest test/fuzz/disk_read.c test/lib/disk_mem.c test/lib/test.c \
- *         $(find src/base src/block -name "*.c") -lz -lzstd -lcmocka -lpthread -o fuzz-disk-read
  */
 #include "lib/disk_mem.h"
 

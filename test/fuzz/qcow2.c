@@ -2,10 +2,6 @@
  *
  * libFuzzer target: the input is a qcow2 image: open it, look at all that it says, read, write,
  * check, repair. Inputs worth starting from: small images by qemu-img, cluster size 512.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu2x -D_GNU_SOURCE -DHAVE_ZLIB=1 \
- *         -DHAVE_LIBZSTD=1 -Isrc -Itest test/fuzz/qcow2.c test/lib/disk_mem.c test/lib/test.c \
- *         $(find src/base src/block -name "*.c") -lz -lzstd -lcmocka -lpthread -o fuzz-qcow2
  */
 #include "base/log.h"
 #include "lib/disk_mem.h"

@@ -3,10 +3,6 @@
  * libFuzzer target: the input is a saved guest. Its first byte chooses: as it is, or with every
  * section's CRC put right first, so that what lies behind them is reached, too. A machine that takes
  * it is saved again. Inputs worth starting from: test/stream/golden.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu2x -D_GNU_SOURCE -DHAVE_LIBZSTD=1 \
- *         -Isrc -Itest test/fuzz/save.c $(find src/base src/core src/dev src/chr src/save \
- *         src/arch -name "*.c") -lzstd -lpthread -lm -o fuzz-save
  */
 #include "fuzz/save_drive.h"
 

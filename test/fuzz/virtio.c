@@ -3,10 +3,6 @@
  * libFuzzer target: rings of a virtio device (the first byte chooses which, and the kind of ring):
  * the input is stored into guest memory piece by piece, with doorbells, register writes and frames
  * from outside in between.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu2x -D_GNU_SOURCE -Isrc -Itest \
- *         test/fuzz/virtio.c test/lib/virtio_drv.c test/lib/test.c \
- *         $(find src/base src/core src/dev -name "*.c") -lcmocka -lpthread -o fuzz-virtio
  */
 #include "core/blk.h"
 #include "core/net.h"
