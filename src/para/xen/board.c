@@ -11,7 +11,7 @@
 #include "base/bits.h"
 #include "board/loader.h"
 #include "para/xen/domain.h"
-#include "para/xen/store.h"
+#include "para/xen/xenstore.h"
 
 #define M2P_GPA (UINT64_C(1) << 39) /* behind everything that an entry can name */
 
@@ -118,7 +118,7 @@ static int xen_load(struct board *b, struct loader *l, struct error *err)
     struct xen_domain *d = domain_of(b);
     struct machine *m = d->m;
 
-    store_reset(d->store);
+    xs_reset(d->store);
     int rc = domain_build(d, l, err);
     if (rc)
         return error_prefix(err, "kernel %s", l->kernel_name);
@@ -203,7 +203,7 @@ static int xen_create(struct board **out, struct machine *m, const struct board_
     evtchn_init(d);
     d->grants = grants_create(d);
     d->console = console_create(d);
-    d->store = store_create(d);
+    d->store = xs_create(d);
     return 0;
 }
 
@@ -212,7 +212,7 @@ static void xen_destroy(struct board *b)
     if (!b)
         return;
     struct xen_domain *d = domain_of(b);
-    store_destroy(d->store);
+    xs_destroy(d->store);
     console_destroy(d->console);
     grants_destroy(d->grants);
     evtchn_fini(d);
@@ -224,7 +224,7 @@ static void xen_destroy(struct board *b)
 
 static void xen_power_button(struct board *b)
 {
-    store_control(domain_of(b)->store, "shutdown", "poweroff");
+    xs_control(domain_of(b)->store, "shutdown", "poweroff");
 }
 
 static uint64_t xen_console_bytes(const struct board *b)

@@ -12,7 +12,7 @@
 #include "board/loader.h"
 #include "para/xen/domain.h"
 #include "para/xen/notes.h"
-#include "para/xen/store.h"
+#include "para/xen/xenstore.h"
 
 struct layout {
     struct xen_domain *d;
@@ -199,7 +199,7 @@ static void put_pages(struct layout *b)
     if (b->initrd)
         memcpy(frame_host(d, b->initrd), b->l->module[0].blob.data, b->l->module[0].blob.size);
     put_p2m(b);
-    uint32_t store_port = store_attach(d, b->store);
+    uint32_t store_port = xs_attach(d, b->store);
     uint32_t port = console_port(d);
     console_reset(d->console, b->console, port);
     grants_seed(d, 0, b->console, 0);

@@ -27,7 +27,7 @@
 #include "para/xen/evtchn.h"
 
 struct chr;
-struct store;
+struct xenstore;
 struct xen_domain;
 struct xen_backends;
 
@@ -127,7 +127,7 @@ struct xen_domain {
 
     struct chr *chr;
     struct xen_console *console;
-    struct store *store;
+    struct xenstore *store;
     struct xen_grants *grants;
     struct xen_backends *backends;
     uint32_t shutdown_code;
