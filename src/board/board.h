@@ -11,6 +11,8 @@
 #ifndef QUAD_BOARD_BOARD_H
 #define QUAD_BOARD_BOARD_H
 
+#include <stdio.h>
+
 #include "base/base.h"
 #include "board/memmap.h"
 
@@ -21,6 +23,7 @@ struct dev;
 struct firmware;
 struct loader;
 struct machine;
+struct net;
 
 #define BOARD_SERIALS 2
 
@@ -56,8 +59,14 @@ struct board_type {
     int (*add_pci)(struct board *b, struct dev *dev, struct error *err);
     /* Before load; ENOSPC when the controller is full. NULL: no such controllers. */
     int (*add_drive)(struct board *b, const struct board_drive *drive, struct error *err);
+    /* Boards whose disks and cards are no PCI functions; index: 0 for the first. */
+    void (*add_disk)(struct board *b, struct blk *blk, unsigned index);
+    void (*add_nic)(struct board *b, struct net *net, const uint8_t mac[6], unsigned index);
+    void (*let_go)(struct board *b); /* before machine_fini(): of disks and networks; may be NULL */
     void (*power_button)(struct board *b); /* any thread */
     uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
+    /* What it has counted: "stats", one "name: value" a line, or "hypercalls"; may be NULL. */
+    void (*dump)(struct board *b, const char *what, FILE *out);
     void (*destroy)(struct board *b);      /* NULL is fine */
 };
 

@@ -99,6 +99,8 @@ static enum vm_end run_to_end(struct vm *vm, const struct guest_config *c, struc
 
     if (c->stats)
         vm_stats(vm, stderr);
+    if (c->count_hypercalls)
+        vm_count_hypercalls(vm, stderr);
     if (c->dump_jit && vm_dump(vm, c->dump_what, c->dump_jit, &dump_err))
         log_error("%s", dump_err.text);
     return end;

@@ -34,7 +34,7 @@ struct guest_config {
     const char *trace, *trace_file, *gdb, *dump_jit, *dump_what;
     bool perf_map;
     uint64_t switch_every; /* ms */
-    bool stats, quiet, help;
+    bool stats, quiet, help, count_hypercalls;
     bool detach;      /* in the background */
     const char *wait; /* until boot, ssh, port:N */
     uint64_t timeout; /* of wait, seconds */

@@ -96,8 +96,11 @@ static int open_one(struct disks *d, const char *text, bool cdrom, struct board 
         unsigned n = d->n++;
         d->front[n] = m->tape ? tape_blk(m->tape, d->blk[n]) : d->blk[n];
         d->name[n] = xasprintf("%s%u", cdrom ? "cdrom" : "disk", n);
-        rc = is_virtio ? add_virtio(d, &c, n, board, err)
-                       : add_drive(d, &c, cdrom, n, board, err);
+        if (is_virtio && board->type->add_disk)
+            board->type->add_disk(board, d->front[n], n);
+        else
+            rc = is_virtio ? add_virtio(d, &c, n, board, err)
+                           : add_drive(d, &c, cdrom, n, board, err);
     }
     disk_config_free(&c);
     return rc;
@@ -110,8 +113,8 @@ int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_l
 
     if (disks->count + cdroms->count > DISKS_MAX)
         return fail(err, EINVAL, "--disk, --cdrom: more than %d", DISKS_MAX);
-    if (disks->count && !board->type->add_pci)
-        return fail(err, EINVAL, "--disk: board %s has no PCI bus", board->type->name);
+    if (disks->count && !board->type->add_pci && !board->type->add_disk)
+        return fail(err, EINVAL, "--disk: board %s has no place for one", board->type->name);
     for (size_t i = 0; !rc && i < disks->count; i++)
         rc = open_one(d, disks->items[i], false, board, err);
     for (size_t i = 0; !rc && i < cdroms->count; i++)

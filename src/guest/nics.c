@@ -123,6 +123,10 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
     if (board->machine->tape)
         n->front[i] = tape_net(board->machine->tape, n->name[i], n->net[i]);
     vc.net = n->front[i];
+    if (board->type->add_nic) {
+        board->type->add_nic(board, vc.net, vc.mac, i);
+        return 0;
+    }
     rc = dev_create(&virtio_net_type, n->name[i], board->machine, &dev, err);
     if (rc)
         return rc;
@@ -145,8 +149,8 @@ int nics_open(struct nics *n, const struct nics_config *c, struct board *board, 
     }
     if (count > NICS_MAX)
         return fail(err, EINVAL, "--nic: more than %d", NICS_MAX);
-    if (count && !board->type->add_pci)
-        return fail(err, EINVAL, "--nic: board %s has no PCI bus", board->type->name);
+    if (count && !board->type->add_pci && !board->type->add_nic)
+        return fail(err, EINVAL, "--nic: board %s has no place for one", board->type->name);
     bool given = false;
     for (size_t i = 0; i < count; i++) {
         bool first = !given && !strncmp(items[i], "user", 4);

@@ -649,8 +649,16 @@ void vm_stats(struct vm *vm, FILE *out)
             fprintf(out, "%s.%s: %" PRIu64 "\n", d->name, c->name,
                     *(uint64_t *)(void *)((char *)d + c->offset));
     }
+    if (vm->board->type->dump)
+        vm->board->type->dump(vm->board, "stats", out);
     if (m->engine.type && m->engine.type->dump)
         m->engine.type->dump(&m->engine, "stats", out);
+}
+
+void vm_count_hypercalls(struct vm *vm, FILE *out)
+{
+    if (vm->board->type->dump)
+        vm->board->type->dump(vm->board, "hypercalls", out);
 }
 
 void vm_destroy(struct vm *vm)
@@ -661,6 +669,8 @@ void vm_destroy(struct vm *vm)
         machine_quit(&vm->machine);
         gdbstub_destroy(vm->gdb);
         shares_close(&vm->shares);
+        if (vm->board && vm->board->type->let_go)
+            vm->board->type->let_go(vm->board);
         machine_fini(&vm->machine);
     }
     control_destroy(vm->control, vm->end == VM_RUNNING ? NULL : vm_end_name(vm->end),

@@ -97,4 +97,7 @@ int vm_dump(struct vm *vm, const char *what, const char *path, struct error *err
 /* Counters of devices and vCPUs, one "name: value" a line. */
 void vm_stats(struct vm *vm, FILE *out);
 
+/* The table of --count-hypercalls. */
+void vm_count_hypercalls(struct vm *vm, FILE *out);
+
 #endif

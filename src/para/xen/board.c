@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "board/loader.h"
 #include "para/xen/domain.h"
+#include "para/xen/xenbus.h"
 #include "para/xen/xenstore.h"
 
 #define M2P_GPA (UINT64_C(1) << 39) /* behind everything that an entry can name */
@@ -119,6 +120,7 @@ static int xen_load(struct board *b, struct loader *l, struct error *err)
     struct machine *m = d->m;
 
     xs_reset(d->store);
+    xenbus_reset(d);
     int rc = domain_build(d, l, err);
     if (rc)
         return error_prefix(err, "kernel %s", l->kernel_name);
@@ -175,6 +177,7 @@ static int xen_create(struct board **out, struct machine *m, const struct board_
 {
     struct xen_domain *d = xcalloc(1, sizeof(*d));
 
+    list_init(&d->devices);
     d->board = (struct board){.type = &board_xen_pv_1, .machine = m};
     *out = &d->board;
     d->m = m;
@@ -212,6 +215,7 @@ static void xen_destroy(struct board *b)
     if (!b)
         return;
     struct xen_domain *d = domain_of(b);
+    xenbus_destroy(d);
     xs_destroy(d->store);
     console_destroy(d->console);
     grants_destroy(d->grants);
@@ -220,6 +224,21 @@ static void xen_destroy(struct board *b)
         free(d->vcpu[i]);
     free(d->frames);
     free(d);
+}
+
+static void xen_add_disk(struct board *b, struct blk *blk, unsigned index)
+{
+    blkback_add(domain_of(b), blk, index);
+}
+
+static void xen_add_nic(struct board *b, struct net *net, const uint8_t mac[6], unsigned index)
+{
+    netback_add(domain_of(b), net, mac, index);
+}
+
+static void xen_let_go(struct board *b)
+{
+    xenbus_let_go(domain_of(b));
 }
 
 static void xen_power_button(struct board *b)
@@ -232,6 +251,14 @@ static uint64_t xen_console_bytes(const struct board *b)
     return console_out_bytes(domain_of(b));
 }
 
+static void xen_dump(struct board *b, const char *what, FILE *out)
+{
+    if (!strcmp(what, "hypercalls"))
+        stats_hypercalls(domain_of(b), out);
+    else
+        stats_counters(domain_of(b), out);
+}
+
 const struct board_type board_xen_pv_1 = {
     .name = "xen-pv-1",
     .help = "no chips: a kernel that calls the Xen PV interface",
@@ -239,7 +266,11 @@ const struct board_type board_xen_pv_1 = {
     .way = "para",
     .create = xen_create,
     .load = xen_load,
+    .add_disk = xen_add_disk,
+    .add_nic = xen_add_nic,
+    .let_go = xen_let_go,
     .power_button = xen_power_button,
     .console_bytes = xen_console_bytes,
+    .dump = xen_dump,
     .destroy = xen_destroy,
 };

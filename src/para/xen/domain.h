@@ -21,6 +21,7 @@
 #include "arch/x86/arch.h"
 #include "arch/x86/persona.h"
 #include "arch/x86/tlb.h"
+#include "base/list.h"
 #include "board/board.h"
 #include "core/machine.h"
 #include "para/xen/abi.h"
@@ -29,7 +30,6 @@
 struct chr;
 struct xenstore;
 struct xen_domain;
-struct xen_backends;
 
 /* ---- frames ---- */
 
@@ -106,7 +106,6 @@ struct xen_domain {
     unsigned nvcpus;
     struct xen_vcpu *vcpu[MACHINE_VCPUS_MAX];
     uint16_t domid;
-    bool lenient;
 
     /* Memory. */
     uint8_t *ram;             /* host address of frame 0 */
@@ -129,7 +128,7 @@ struct xen_domain {
     struct xen_console *console;
     struct xenstore *store;
     struct xen_grants *grants;
-    struct xen_backends *backends;
+    struct list_node devices; /* xenbus.h */
     uint32_t shutdown_code;
     bool shut_down;
     const char *cmdline;
@@ -241,6 +240,10 @@ void console_destroy(struct xen_console *con);
 uint32_t console_port(struct xen_domain *d); /* a new port for it */
 uint64_t console_out_bytes(const struct xen_domain *d);
 void console_raw(struct xen_domain *d, const uint8_t *text, size_t n);
+
+/* stats.c */
+void stats_hypercalls(const struct xen_domain *d, FILE *out);
+void stats_counters(const struct xen_domain *d, FILE *out);
 
 /* board.c, build.c */
 extern const struct board_type board_xen_pv_1;
