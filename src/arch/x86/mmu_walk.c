@@ -138,9 +138,10 @@ static void permissions(const struct x86_cpu *c, const struct walk_state *st, en
                         struct x86_walk *w)
 {
     if (ctx == TLB_USER) {
-        w->can_r = st->u;
-        w->can_w = st->u && st->w;
-        w->can_x = st->u && !st->nx;
+        bool u = st->u || c->persona; /* whose programs have tables of their own */
+        w->can_r = u;
+        w->can_w = u && st->w;
+        w->can_x = u && !st->nx;
         return;
     }
     bool data = !st->u || ctx == TLB_SUPER_AC;

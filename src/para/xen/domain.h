@@ -83,6 +83,7 @@ struct xen_vcpu {
     bool polling;            /* atomic; SCHEDOP_poll waits for... */
     uint32_t poll_port;      /* ...this one; 0: one of several */
     bool crashed;
+    bool iret_done;          /* the hypercall that runs was an IRET */
     struct timer singleshot, periodic, poll_timer;
     uint64_t period;         /* ns; 0: stopped */
     uint64_t runstate_va, runstate_since, runstate_time[4];

@@ -323,7 +323,7 @@ static int unmap_one(struct xen_vcpu *v, uint8_t *a, uint64_t replace)
     }
     if (ld_le64(a + 8))
         m->flags &= ~(uint32_t)MAP_DEVICE;
-    if (!(m->flags & (MAP_HOST | MAP_DEVICE)) || !(m->flags & MAP_HOST)) {
+    if (!(m->flags & (MAP_HOST | MAP_DEVICE))) {
         release(g, m->ref, !(m->flags & MAP_READONLY));
         *m = (struct mapping){0};
     }

@@ -56,8 +56,8 @@ int64_t hypercall(struct xen_vcpu *v, uint64_t nr, const uint64_t arg[6])
 
 enum { MC_OP = 0, MC_RESULT = 8, MC_ARGS = 16, MC_SIZE = 64 };
 
-/* In order; each entry's result is written back before the next one runs. IRET and multicalls
- * themselves have no place in one. [XEN xen] */
+/* In order; each entry's result is written back before the next one runs. An IRET leaves the kernel
+ * and with it the multicall; multicalls have no place in one. [XEN xen] */
 static int64_t hc_multicall(struct xen_vcpu *v, const uint64_t arg[6])
 {
     uint64_t at = arg[0], n = (uint32_t)arg[1];
@@ -70,7 +70,9 @@ static int64_t hc_multicall(struct xen_vcpu *v, const uint64_t arg[6])
         uint64_t op = ld_le64(raw + MC_OP);
         for (unsigned a = 0; a < 6; a++)
             args[a] = ld_le64(raw + MC_ARGS + 8 * a);
-        int64_t rc = op == HC_multicall || op == HC_iret ? -ENOSYS : hypercall(v, op, args);
+        int64_t rc = op == HC_multicall ? -ENOSYS : hypercall(v, op, args);
+        if (op == HC_iret)
+            return rc;
         st_le64(raw + MC_RESULT, (uint64_t)rc);
         if (!xen_write(v, at + MC_RESULT, raw + MC_RESULT, 8))
             return -EFAULT;

@@ -98,8 +98,15 @@ static uint64_t entry_mfn(uint64_t e)
     return (e & PTE_FRAME) >> PAGE_SHIFT_4K;
 }
 
-/* Take what a new present entry of a table of `type` refers to. */
-static int entry_get(struct xen_vcpu *v, enum frame_type type, uint64_t e)
+/* Does an upper entry of table `own` name a table of its own level (or itself)? Guests look at their
+ * tables through such entries; they may be read-only only. */
+static bool is_linear(const struct xen_domain *d, enum frame_type type, uint64_t own, uint64_t mfn)
+{
+    return type != FT_L1 && (mfn == own || (d->frames[mfn].count && d->frames[mfn].type == type));
+}
+
+/* Take what a new present entry of the table `own` of `type` refers to. */
+static int entry_get(struct xen_vcpu *v, enum frame_type type, uint64_t own, uint64_t e)
 {
     uint64_t mfn = entry_mfn(e);
 
@@ -109,15 +116,23 @@ static int entry_get(struct xen_vcpu *v, enum frame_type type, uint64_t e)
         return e & PTE_RW ? frame_get_type(v, mfn, FT_WRITABLE) : 0;
     if (e & UPPER_FORBIDDEN)
         return -EINVAL;
-    return frame_get_type(v, mfn, type - 1);
+    if (!is_linear(v->d, type, own, mfn))
+        return frame_get_type(v, mfn, type - 1);
+    if (e & PTE_RW)
+        return -EINVAL;
+    return mfn == own ? 0 : frame_get_type(v, mfn, type);
 }
 
-static void entry_put(struct xen_vcpu *v, enum frame_type type, uint64_t e)
+static void entry_put(struct xen_vcpu *v, enum frame_type type, uint64_t own, uint64_t e)
 {
-    if (type != FT_L1)
-        frame_put_type(v, entry_mfn(e), type - 1);
-    else if (e & PTE_RW)
-        frame_put_type(v, entry_mfn(e), FT_WRITABLE);
+    uint64_t mfn = entry_mfn(e);
+
+    if (type == FT_L1) {
+        if (e & PTE_RW)
+            frame_put_type(v, mfn, FT_WRITABLE);
+    } else if (mfn != own) {
+        frame_put_type(v, mfn, v->d->frames[mfn].type == type ? type : type - 1);
+    }
 }
 
 static bool xen_slot(enum frame_type type, unsigned i)
@@ -134,19 +149,23 @@ static void put_entries(struct xen_vcpu *v, uint64_t mfn, enum frame_type type, 
     for (unsigned i = 0; i < n; i++) {
         uint64_t e = mem_host_ld64(p + 8 * i);
         if ((e & PTE_P) && !xen_slot(type, i))
-            entry_put(v, type, e);
+            entry_put(v, type, mfn, e);
     }
 }
 
 static int check_table(struct xen_vcpu *v, uint64_t mfn, enum frame_type type)
 {
-    const uint8_t *p = frame_host(v->d, mfn);
+    uint8_t *p = frame_host(v->d, mfn);
 
     for (unsigned i = 0; i < 512; i++) {
         uint64_t e = mem_host_ld64(p + 8 * i);
-        if (!(e & PTE_P) || xen_slot(type, i))
+        if (xen_slot(type, i)) { /* whatever was there: not the guest's */
+            mem_host_st64(p + 8 * i, 0);
             continue;
-        int rc = entry_get(v, type, e);
+        }
+        if (!(e & PTE_P))
+            continue;
+        int rc = entry_get(v, type, mfn, e);
         if (rc) {
             put_entries(v, mfn, type, i);
             return rc;
@@ -188,7 +207,7 @@ int frame_get_type(struct xen_vcpu *v, uint64_t mfn, enum frame_type type)
     }
     if (f->count) {
         if (f->type != type || f->partial)
-            return -EBUSY;
+            return -EINVAL;
         f->count++;
         return 0;
     }
@@ -233,26 +252,29 @@ void frame_put_type(struct xen_vcpu *v, uint64_t mfn, enum frame_type type)
 static int entry_replace(struct xen_vcpu *v, uint64_t maddr, enum frame_type type, uint64_t old,
                          uint64_t val)
 {
-    mem_u64 *p = (mem_u64 *)(void *)(frame_host(v->d, maddr >> PAGE_SHIFT_4K) + (maddr & 0xff8));
+    uint64_t own = maddr >> PAGE_SHIFT_4K;
+    mem_u64 *p = (mem_u64 *)(void *)(frame_host(v->d, own) + (maddr & 0xff8));
     bool was = old & PTE_P, is = val & PTE_P;
     /* The same reference under other flags need not be taken again. */
     bool same = was && is && !((old ^ val) & (PTE_FRAME | (type == FT_L1 ? PTE_RW : 0)));
 
     if (type != FT_L1 && is && (val & UPPER_FORBIDDEN))
         return -EINVAL;
+    if (same && (val & PTE_RW) && is_linear(v->d, type, own, entry_mfn(val)))
+        return -EINVAL;
     if (is && !same) {
-        int rc = entry_get(v, type, val);
+        int rc = entry_get(v, type, own, val);
         if (rc)
             return rc;
     }
     if (!__atomic_compare_exchange_n(p, &old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (is && !same)
-            entry_put(v, type, val);
+            entry_put(v, type, own, val);
         return -EAGAIN;
     }
-    frame_written(v->d, maddr >> PAGE_SHIFT_4K);
+    frame_written(v->d, own);
     if (was && !same)
-        entry_put(v, type, old);
+        entry_put(v, type, own, old);
     return 0;
 }
 

@@ -156,8 +156,9 @@ void trap_enter_syscall(struct x86_cpu *c)
     const uint64_t nr = r[RAX], arg[6] = {r[RDI], r[RSI], r[RDX], r[R10], r[R8], r[R9]};
     r[RCX] = r[X86_RIP];
     r[R11] = x86_rflags(c) & ~(uint64_t)FL_RF;
+    v->iret_done = false;
     int64_t rc = hypercall(v, nr, arg);
-    if (nr != HC_iret)
+    if (!v->iret_done)
         r[RAX] = (uint64_t)rc;
     trap_check_events(v);
 }
@@ -248,13 +249,14 @@ static int bounce_trap(struct xen_vcpu *v, unsigned vector, uint32_t error)
                                       .error = error});
 }
 
-/* INT n, INT3, INTO: the gate's DPL against the mode; the kernel counts as 1. */
+/* INT n: the gate's DPL against the mode; the kernel counts as 1. Breakpoints and overflows are
+ * anybody's. */
 static int soft_trap(struct xen_vcpu *v, const struct x86_insn *in, unsigned vector)
 {
     const struct trap_entry *t = &v->trap[vector];
-    bool may = v->c->pv_kernel ? t->dpl >= 1 : t->dpl == 3;
+    bool may = vector == EXC_BP || vector == EXC_OF || t->dpl >= (v->c->pv_kernel ? 1 : 3);
 
-    if (!t->address || (!may && !(v->c->pv_kernel && t->dpl == 0 && vector < 32))) {
+    if (!may) {
         v->c->s.r[X86_RIP] -= in ? in->len : 0;
         return bounce_trap(v, EXC_GP, vector * 8 + 2);
     }
@@ -447,6 +449,7 @@ int64_t hc_iret(struct xen_vcpu *v, const uint64_t arg[6])
     uint8_t f[72];
 
     (void)arg;
+    v->iret_done = true; /* RAX and all comes from the frame */
     if (!xen_read(v, f, c->s.r[RSP], sizeof(f))) {
         domain_crash(v, "iret: its frame cannot be read");
         return 0;
