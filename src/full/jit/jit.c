@@ -235,9 +235,15 @@ static void perf_line(const struct jit_vcpu *jv, const void *at, uint32_t bytes,
     fprintf(jv->perf_map, "%" PRIxPTR " %x guest_%" PRIx64 "%s\n", (uintptr_t)at, bytes, lin, what);
 }
 
+/* What crosses a page end into no memory is decoded anew each time. */
+static bool is_kept(const struct block *b)
+{
+    return block_is_fresh(b) && (b->genp2 || (b->gpa & 0xfff) + b->bytes <= PAGE_SIZE_4K);
+}
+
 static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, uint64_t lin)
 {
-    if (b->genp2 || !block_is_fresh(b))
+    if (!is_kept(b))
         return;
     if (!jit_translate(jv, b)) {
         drop_code(jv);
@@ -538,7 +544,7 @@ static void dump_block(const struct x86_cpu *c, const struct block *b, bool gues
                  "host=%p host-bytes=%u%s\n",
             b->lin, b->gpa, b->mode, b->n, b->bytes, b->code, b->code_bytes,
             block_is_fresh(b) ? "" : " stale");
-    if (guest && bytes)
+    if (guest && bytes && !b->genp2)
         dump_bytes(bytes, b->mode, b->lin, b->bytes, out);
     if (guest && host)
         fputs("    ->\n", out);

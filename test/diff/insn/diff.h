@@ -124,6 +124,7 @@ struct side;
 struct side *side_create(const struct engine_type *engine);
 uint8_t *side_page(struct side *s, uint64_t lin);
 struct x86_cpu *side_cpu(struct side *s);
+/* Under an engine another page of code lies behind CODE, elsewhere in memory. at < CODE_SIZE. */
 void side_code(struct side *s, unsigned at, const uint8_t *bytes, unsigned n);
 void side_load(struct side *s, const struct regs *r);
 /* False: it did not end as it must, or not within the budget. */

@@ -4,7 +4,7 @@
  * engines up to an exception or the INT3 behind them. All state is compared. The translator is made
  * to translate at once. Short sequences have one instruction of the form asked for; long ones are
  * many blocks, run twice by the translator, so that the second run goes from block to block without
- * leaving native code.
+ * leaving native code. They lie across a page end.
  */
 #include <stdio.h>
 
@@ -278,7 +278,7 @@ static bool choose_long(struct sequence *s, const struct forms *fs, struct rng *
     unsigned n = 20 + below(g, LONG_MAX - 20), tries = 0;
 
     s->n = s->len = 0;
-    s->at = below(g, 64);
+    s->at = below(g, CODE_SIZE);
     while (s->n < n && s->len < BYTES_MAX - 64 && tries++ < 4000) {
         struct test_case *t = &s->t[s->n];
         const struct form *k = &fs->f[below(g, (uint32_t)fs->n)];

@@ -19,6 +19,7 @@
 enum {
     P_PML4 = 0x1000, P_PDPT = 0x2000, P_PD = 0x3000, P_PT = 0x4000, P_GDT = 0x5000,
     P_CODE = 0x6000, P_DATA = 0x8000, P_IDT = 0xc000, P_STUB = 0xd000, P_STACK = 0xe000,
+    P_CODE2 = 0x10000, /* behind CODE, under an engine */
     RAM_SIZE = 0x100000,
 };
 /* Supervisor pages: descriptor table and TSS, IDT, one HLT per vector, stack. */
@@ -122,7 +123,10 @@ struct side *side_create(const struct engine_type *engine)
     map_page(s, IDT, P_IDT, 3);
     map_page(s, STUB, P_STUB, 3);
     map_page(s, STACK, P_STACK, 3);
+    if (engine)
+        map_page(s, CODE + CODE_SIZE, P_CODE2, 7);
     memset(s->ram + P_CODE, 0xcc, CODE_SIZE);
+    memset(s->ram + P_CODE2, 0xcc, CODE_SIZE);
     memcpy(s->ram + P_GDT, gdt, sizeof gdt);
     make_idt(s);
     control(&s->cpu->s);
@@ -252,8 +256,13 @@ void ours_run(const struct test_case *t, struct regs *out)
  * barrier against writers on other threads, and there are none. */
 void side_code(struct side *s, unsigned at, const uint8_t *bytes, unsigned n)
 {
-    memcpy(s->ram + P_CODE + at, bytes, n);
-    mem_find(&s->machine.mem, P_CODE)->gen[P_CODE >> PAGE_SHIFT_4K]++;
+    unsigned first = MIN(n, CODE_SIZE - MIN(at, CODE_SIZE));
+    uint32_t *gen = mem_find(&s->machine.mem, P_CODE)->gen;
+
+    memcpy(s->ram + P_CODE + at, bytes, first);
+    memcpy(s->ram + P_CODE2, bytes + first, n - first);
+    gen[P_CODE >> PAGE_SHIFT_4K]++;
+    gen[P_CODE2 >> PAGE_SHIFT_4K] += first != n;
 }
 
 struct x86_cpu *side_cpu(struct side *s) { return s->cpu; }

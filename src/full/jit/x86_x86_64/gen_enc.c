@@ -25,8 +25,8 @@ bool enc_parse(const struct gen *g, struct enc *e)
     const struct x86_insn *in = g->in;
     const uint8_t *start = mem_ptr(g->jv->cpu->mem, g->b->gpa + g->off, in->len), *p;
 
-    if (!start)
-        return false;
+    if (!start || page_off(g, g->off) + in->len > (int64_t)PAGE_SIZE_4K)
+        return false; /* it goes on elsewhere */
     *e = (struct enc){.map = 1,
                       .opcode = in->opcode,
                       .rm = in->modrm & 7,

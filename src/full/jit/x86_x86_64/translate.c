@@ -100,6 +100,32 @@ void gen_go(struct gen *g, int64_t off)
 
 /* ------------------------------------------------------------------------------------- the unit */
 
+/* The block's one instruction crosses to the next page: that must be the same, unchanged page of
+ * memory. It is looked up in the TLB that the access of the fetch filled. */
+static void check_second_page(struct gen *g, struct slow *s)
+{
+    struct as *a = &g->as;
+    const struct block *b = g->b;
+
+    as_mov_imm(a, ENTRY, (uintptr_t)b->genp2);
+    as_op(a, 0, 4, 0x81, 7, MEM(ENTRY, 0), false);
+    as_32(a, b->gen2);
+    s->from[s->nfrom++] = as_jump(a, CC_NE);
+    as_load(a, 8, ADDR, GS(OFF_R(X86_RIP)));
+    as_lea(a, ADDR, ADDR, -1, 0, (int32_t)PAGE_SIZE_4K);
+    as_mov(a, 8, ENTRY, ADDR);
+    as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr entry, 12 - 6 */
+    as_8(a, 6);
+    as_alu_imm(a, 4, 4, R(ENTRY), (int32_t)((X86_TLB_SIZE - 1) << 6));
+    as_alu(a, 8, 0x02, ENTRY, GS(OFF(tlb)));
+    as_alu(a, 8, 0x0a, ADDR, GS(OFF(asid))); /* or */
+    as_alu(a, 8, 0x32, ADDR, MEM(ENTRY, offsetof(struct x86_tlbe, tag_x)));
+    as_mov_imm(a, S0, b->gpa2);
+    as_alu(a, 8, 0x32, S0, MEM(ENTRY, offsetof(struct x86_tlbe, gpa)));
+    as_alu(a, 8, 0x0a, ADDR, R(S0));
+    s->from[s->nfrom++] = as_jump(a, CC_NE);
+}
+
 /* Returns where the number of instructions is to be written. */
 static uint8_t *gen_prologue(struct gen *g)
 {
@@ -114,6 +140,8 @@ static uint8_t *gen_prologue(struct gen *g)
     as_32(a, b->gen);
     s->from[s->nfrom++] = as_jump(a, CC_NE);
     g->checks = a->p;
+    if (b->genp2)
+        check_second_page(g, s);
     as_op(a, 0, 8, 0x81, 0, GS(OFF_SCRATCH(JIT_NATIVE)), false);
     as_32(a, 0);
     return a->p;
