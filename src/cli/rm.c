@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "cli/guests.h"
+#include "guest/zone_admin.h"
 #include "proto/folder.h"
 #include "proto/place.h"
 
@@ -62,6 +63,7 @@ static int rm_one(const char *name, void *opaque)
     }
     if (folder_remove(name, &err))
         return guests_failed(&err);
+    zone_admin_collect();
     log_notice("%s: removed", name);
     return EXIT_OK;
 }

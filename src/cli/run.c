@@ -4,6 +4,7 @@
  */
 #include "cli/run_command.h"
 #include "cli/runner.h"
+#include "guest/zone_run.h"
 #include "image/store.h"
 
 extern const struct command command_run;
@@ -38,6 +39,33 @@ static int run_machine(struct guest_config *c)
     return run_guest(&command_run, c);
 }
 
+/* A zone's program. */
+static void take_command(struct guest_config *c, char **words)
+{
+    size_t n = 0;
+
+    while (words[n])
+        n++;
+    free(c->zone.command.items);
+    c->zone.command = (struct opt_list){.items = xcalloc(n + 1, sizeof(char *)), .count = n};
+    for (size_t i = 0; i < n; i++)
+        c->zone.command.items[i] = words[i];
+}
+
+/* Memory and processors of a machine have a default; of a zone they are caps, and only where given. */
+static int parse_all(struct guest_config *c, int argc, char **argv, struct error *err)
+{
+    const uint64_t memory = c->memory, cpus = c->cpus;
+
+    c->memory = c->cpus = 0;
+    int rc = parse(c, argc, argv, err);
+    c->zone.memory = c->memory;
+    c->zone.cpus = c->cpus;
+    c->memory = c->memory ? c->memory : memory;
+    c->cpus = c->cpus ? c->cpus : cpus;
+    return rc;
+}
+
 static int run(int argc, char **argv)
 {
     struct guest_config c;
@@ -51,14 +79,18 @@ static int run(int argc, char **argv)
             argc = i;
         }
     guest_config_init(&c);
-    if (parse(&c, argc, argv, &err))
+    if (parse_all(&c, argc, argv, &err))
         code = command_usage(&command_run, &err);
     else if (c.help)
         help_print(&command_run, stdout), code = EXIT_OK;
     else if (words && (!*words || !c.image))
         fail(&err, EINVAL, "-- wants an image and a command; try: quad run web --rm -- make test"),
             code = command_usage(&command_run, &err);
-    else if (words && guest_config_check(&c, &err))
+    else if (zone_run_wanted(&c)) {
+        if (words)
+            take_command(&c, words);
+        code = run_machine(&c);
+    } else if (words && guest_config_check(&c, &err))
         code = command_usage(&command_run, &err);
     else
         code = words ? run_command(&c, run_machine, words) : run_machine(&c);
@@ -75,6 +107,9 @@ static const struct command_example examples[] = {
     {"quad run --kernel vmlinuz --serial file:console.log </dev/null", "the console into a file"},
     {"quad run -d --name web --kernel vmlinuz --initrd initrd.img --wait boot",
      "in the background, until it has booted; then: quad console web, quad stop web"},
+    {"quad run alpine --mode zone -it --rm -- sh", "a shell in a zone of an imported image"},
+    {"quad run -d --name web nginx --mode zone --forward 8080:80 -m 256M",
+     "a zone in the background, with a published port and a limit"},
     {"quad run --kernel xen.gz --append 'console=com1' --module 'vmlinuz console=hvc0'",
      "a multiboot kernel with a module"},
     {NULL, NULL},
@@ -88,7 +123,7 @@ const struct command command_run = {
             "console; the exit code is the command's. On a terminal ctrl-a x leaves the guest at once "
             "and ctrl-a ctrl-a types ctrl-a. The end of standard input never stops a guest. With "
             "--name its description and its console's log are kept until quad rm, and quad start runs "
-            "it again.",
+            "it again. A zone's COMMAND is its program.",
     .options = guest_options,
     .examples = examples,
     .run = run,

@@ -10,6 +10,7 @@
 #include "cli/guests.h"
 #include "guest/launch.h"
 #include "guest/vm.h"
+#include "guest/zone_run.h"
 #include "proto/folder.h"
 #include "proto/place.h"
 
@@ -201,10 +202,41 @@ static int is_running(const struct guest_config *c)
     return guests_failed(&err);
 }
 
+/* Nothing that is kept has this name: several at once. */
+static int run_zone(const struct command *command, struct guest_config *c)
+{
+    auto_free char *own = NULL;
+    struct error err = {0};
+    int status = 0;
+
+    if (c->rm && c->image && !strcmp(c->name, c->image) && !c->detach)
+        c->name = own = xasprintf("%.40s-%d", c->image, (int)getpid());
+    if (!guest_config_named(c) || place_name_check(c->name, &err))
+        return fail(&err, EINVAL, "a zone needs an image or a name; try: quad run IMAGE --mode zone"),
+               command_usage(command, &err);
+    if (runs(c->name))
+        return is_running(c);
+    bool is_new = !folder_exists(c->name);
+    int rc = zone_run_prepare(c, &err);
+    json_t *d = rc || c->rm ? NULL : description(c);
+    if (d)
+        rc = folder_save(c->name, "guest.json", d, &err);
+    json_decref(d);
+    if (!rc)
+        rc = zone_run(c, &status, &err);
+    if (rc && is_new && folder_exists(c->name)) /* one that never ran is not kept */
+        folder_remove(c->name, NULL);
+    if (rc)
+        return err.code == EINVAL ? command_usage(command, &err) : command_failed(&err);
+    return c->detach ? wait_for(c) : status;
+}
+
 int run_guest(const struct command *command, struct guest_config *c)
 {
     struct error err = {0};
 
+    if (zone_run_wanted(c))
+        return run_zone(command, c);
     if (guest_config_check(c, &err) ||
         (guest_config_named(c) && place_name_check(c->name, &err)))
         return command_usage(command, &err);

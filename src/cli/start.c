@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/guests.h"
 #include "cli/runner.h"
+#include "guest/zone_admin.h"
 #include "proto/folder.h"
 #include "proto/place.h"
 
@@ -60,6 +61,12 @@ static int start_one(const char *name, void *opaque)
         return o->wait && guests_wait_for(name, o->wait, o->timeout, &err) ? guests_failed(&err)
                                                                             : EXIT_OK;
     }
+    bool is_zone;
+    if (zone_admin_start(name, &is_zone, &err))
+        return guests_failed(&err);
+    if (is_zone)
+        return o->wait && guests_wait_for(name, o->wait, o->timeout, &err) ? guests_failed(&err)
+                                                                            : EXIT_OK;
     json_t *d = folder_load(name, "guest.json", &err);
     if (!d) {
         if (err.code == ENOENT)

@@ -10,6 +10,17 @@
 
 #include "base/opt.h"
 
+/* What only zones have. 0: no limit. */
+struct zone_options {
+    struct opt_list command; /* what stands after -- */
+    struct opt_list env;
+    const char *run_as, *workdir, *brand, *net;
+    bool tty, interactive, init;
+    uint64_t autostart;
+    uint64_t memory, cpus; /* --memory and --cpus where they were given: caps */
+    uint64_t swap, cpu_cap, cpu_share, processes, io_rate, io_ops, net_rate;
+};
+
 struct guest_config {
     const char *name;
     const char *mode; /* auto or a way */
@@ -25,6 +36,7 @@ struct guest_config {
     const char *agent; /* where qemu-guest-agent's channel leads */
     struct opt_list users, ssh_keys, shares;
     bool rm; /* nothing of the guest is kept */
+    struct zone_options zone;
     const char *on_reboot, *on_panic, *on_watchdog;
     const char *uuid;
     bool deterministic;

@@ -11,6 +11,7 @@
 #include "base/base.h"
 
 struct guest;
+struct json_t;
 
 enum guest_state {
     GUEST_CREATED,
@@ -31,6 +32,12 @@ struct guest_ops {
     int (*stop)(struct guest *g, bool force, struct error *err);
     void (*stats)(struct guest *g, FILE *out); /* counters, "name: value" a line */
     void (*destroy)(struct guest *g);
+    /* Of guests that are no machines (those have tables of their own): further members of `status`
+     * put into the object; limits that can be changed, and one changed. NULL where there is none. */
+    void (*describe)(struct guest *g, struct json_t *into);
+    struct json_t *(*limits)(struct guest *g);
+    int (*set)(struct guest *g, const char *key, const char *value, struct json_t **answer,
+               struct error *err);
 };
 
 const char *guest_state_name(enum guest_state state);

@@ -47,6 +47,8 @@ static int status(struct control_call *call, struct error *err)
                              c->guest->way ? c->guest->way : "", "pid", (int)getpid());
     if (c->vm)
         describe_machine(call->result, c->vm);
+    else if (c->guest->ops->describe)
+        c->guest->ops->describe(c->guest, call->result);
     return 0;
 }
 

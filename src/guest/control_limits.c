@@ -25,10 +25,14 @@ static unsigned count_of(const struct limit *l, const struct vm *vm)
 
 static int get_all(struct control_call *call, struct error *err)
 {
-    struct vm *vm = control_config(call->control)->vm;
+    const struct control_config *c = control_config(call->control);
+    struct vm *vm = c->vm;
     char key[64];
 
-    (void)err;
+    if (!vm) {
+        call->result = c->guest->ops->limits ? c->guest->ops->limits(c->guest) : NULL;
+        return call->result ? 0 : fail(err, EOPNOTSUPP, "it has no limits");
+    }
     call->result = json_object();
     for (const struct limit *l = limits; l->key; l++)
         for (unsigned n = 0; n < count_of(l, vm); n++) {
@@ -42,7 +46,6 @@ const struct control_command control_limits = {
     .name = "limits",
     .help = "What can be changed while the guest runs, and its values now",
     .result = "an object: `disk.0.iops`, `nic.0.rate` ...; 0 is no limit",
-    .machine = true,
     .run = get_all,
 };
 
@@ -91,12 +94,17 @@ static int parse_value(const struct limit *l, const char *text, uint64_t *value,
 
 static int set(struct control_call *call, struct error *err)
 {
-    struct vm *vm = control_config(call->control)->vm;
+    const struct control_config *c = control_config(call->control);
+    struct vm *vm = c->vm;
     const char *key = control_string(call, "key");
     uint64_t value;
     unsigned n;
-    const struct limit *l = find(key, vm, &n, err);
 
+    if (!vm)
+        return c->guest->ops->set ? c->guest->ops->set(c->guest, key, control_string(call, "value"),
+                                                       &call->result, err)
+                                  : fail(err, EOPNOTSUPP, "it has no limits");
+    const struct limit *l = find(key, vm, &n, err);
     if (!l)
         return -err->code;
     int rc = parse_value(l, control_string(call, "value"), &value, err);
@@ -120,6 +128,5 @@ const struct control_command control_set = {
     .help = "Change one of `limits` while the guest runs",
     .args = set_args,
     .result = "key, asked, and now: what it really is",
-    .machine = true,
     .run = set,
 };

@@ -36,7 +36,7 @@ static void add_running(struct roster *r, int run_fd)
 
     for (struct dirent *e; d && (e = readdir(d));) {
         size_t n = strlen(e->d_name);
-        if (n <= 5 || strcmp(e->d_name + n - 5, ".lock"))
+        if (n <= 5 || e->d_name[0] == '.' || strcmp(e->d_name + n - 5, ".lock"))
             continue;
         e->d_name[n - 5] = 0;
         if (place_is_claimed(run_fd, e->d_name))

@@ -89,10 +89,10 @@ static void probe_zone(struct way_report *r)
 
     uname(&u);
     if (!geteuid())
-        say(r, true, "quad-oci: containers on the host's kernel (%s %s), as root", u.sysname,
+        say(r, true, "zones and containers (quad-oci) on the host's kernel (%s %s), as root", u.sysname,
             u.release);
     else if (user_namespaces())
-        say(r, true, "quad-oci: containers on the host's kernel (%s %s), in a user namespace",
+        say(r, true, "containers (quad-oci) on the host's kernel (%s %s), in a user namespace; zones need root",
             u.sysname, u.release);
     else
         say(r, false, "neither root nor allowed to make a user namespace here");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "zone/zone.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/root.h"
 #include "base/sys.h"
 #include "image/store.h"
@@ -72,6 +74,8 @@ static int install_at(const char *folder, const struct zone_config *c, struct er
 {
     int rc = zone_root_make(folder, true, err);
 
+    if (!rc) /* so that the image stays as long as the zone (quad image rm) */
+        rc = store_write(folder, "image", c->image, strlen(c->image), 0600, err);
     return rc ? rc : zone_save(folder, c->doc, err);
 }
 
@@ -115,34 +119,17 @@ int zone_uninstall(const char *name, struct error *err)
     return rc;
 }
 
-int zone_clone(const char *from, const char *snap, const char *to, const char *run_dir,
-               struct error *err)
+int zone_clone(const char *from, const char *snap, const char *to, struct error *err)
 {
     auto_free char *folder = store_path(STORE_GUESTS, from);
-    auto_free char *own = NULL;
     json_t *config = zone_load(from, err);
-    int rc = config ? 0 : -err->code;
 
-    if (!rc && !snap) { /* as it is now: a snapshot of this moment, forgotten afterwards */
-        struct zone *z = NULL;
-        own = xasprintf("clone-%s", to);
-        snap = own;
-        rc = zone_open(&z, from, run_dir, err);
-        if (!rc)
-            rc = zone_snapshot(z, own, err);
-        zone_close(z);
-    }
-    if (!rc) {
-        json_object_set_new(config, "name", json_string(to));
-        json_object_del(config, "forward"); /* two zones cannot have one port */
-        json_object_del(config, "hostname");
-        rc = with_new_folder(config, folder, snap, err);
-    }
-    if (own) {
-        struct error late;
-        if (zone_root_forget(folder, own, &late) && !rc)
-            log_warn("%s", late.text);
-    }
+    if (!config)
+        return -err->code;
+    json_object_set_new(config, "name", json_string(to));
+    json_object_del(config, "forward"); /* two zones cannot have one port */
+    json_object_del(config, "hostname");
+    int rc = with_new_folder(config, folder, snap, err);
     json_decref(config);
     return rc;
 }
@@ -433,6 +420,7 @@ int zone_boot(struct zone *z, const int fds[3], struct error *err)
     }
     if (pair[0] >= 0)
         close(pair[0]);
+    z->booted_ns = monotonic_ns();
     z->stage = rc ? ZONE_INSTALLED : ZONE_RUNNING;
     z->guest.state = rc ? GUEST_FAILED : GUEST_RUNNING;
     return rc;
@@ -524,6 +512,8 @@ int zone_set(struct zone *z, const json_t *changes, struct error *err)
     json_object_foreach((json_t *)(uintptr_t)changes, key, value)
         if ((rc = zone_limit_set(&l, key, value_text(value, buf), err)))
             return rc;
+    if (!l.memory && old.memory)
+        l.swap = 0; /* without the one the other means nothing */
     if (l.swap && !l.memory)
         return fail(err, EINVAL, "a limit of swap needs one of memory");
     if (l.net_rate != old.net_rate && !z->address)
@@ -695,32 +685,118 @@ static struct zone *as_zone(struct guest *g)
     return container_of(g, struct zone, guest);
 }
 
-static int op_start(struct guest *g, struct error *err)
-{
-    return zone_boot(as_zone(g), NULL, err);
-}
-
 static int op_pause(struct guest *g, struct error *err)
 {
-    return zone_pause(as_zone(g), true, err);
+    return g->state == GUEST_PAUSED ? 0 : zone_pause(as_zone(g), true, err);
 }
 
 static int op_resume(struct guest *g, struct error *err)
 {
-    return zone_pause(as_zone(g), false, err);
+    return g->state != GUEST_PAUSED ? 0 : zone_pause(as_zone(g), false, err);
 }
 
 static int op_stop(struct guest *g, bool force, struct error *err)
 {
+    as_zone(g)->again = false;
     return zone_stop(as_zone(g), force, err);
 }
 
-static void op_destroy(struct guest *g)
+static int op_reset(struct guest *g, struct error *err)
 {
-    zone_close(as_zone(g));
+    as_zone(g)->again = true;
+    return zone_stop(as_zone(g), true, err);
+}
+
+/* "memory.usage.usage: 123", one counter a line. */
+static void print_counters(FILE *out, const char *prefix, const json_t *o)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+        auto_free char *name = xasprintf("%s%s%s", prefix, *prefix ? "." : "", key);
+        if (json_is_object(v))
+            print_counters(out, name, v);
+        else if (json_is_integer(v))
+            fprintf(out, "%s: %lld\n", name, (long long)json_integer_value(v));
+    }
+}
+
+static void op_stats(struct guest *g, FILE *out)
+{
+    json_t *o = zone_stats(as_zone(g));
+
+    print_counters(out, "", o);
+    json_decref(o);
+}
+
+static void op_describe(struct guest *g, json_t *into)
+{
+    struct zone *z = as_zone(g);
+    json_t *forwards = json_array();
+    char address[16] = "";
+
+    json_object_set_new(into, "stage", json_string(zone_stage_names[z->stage]));
+    json_object_set_new(into, "image", json_string(z->config.image));
+    json_object_set_new(into, "init", json_integer(z->pid));
+    if (z->config.brand)
+        json_object_set_new(into, "brand", json_string(z->config.brand));
+    if (z->address) {
+        zone_net_text(z->address, address);
+        json_object_set_new(into, "address", json_string(address));
+    }
+    if (z->config.limits.memory)
+        json_object_set_new(into, "memory", json_integer((json_int_t)z->config.limits.memory));
+    for (size_t i = 0; i < z->config.forward_count; i++) {
+        struct zone_forward f;
+        struct error err;
+        char at[16];
+        if (zone_forward_parse(z->config.forwards[i], &f, &err))
+            continue;
+        zone_net_text(ntohl(f.address), at);
+        json_array_append_new(forwards, json_pack("{s:s,s:s,s:i,s:i}", "protocol",
+                                                  f.udp ? "udp" : "tcp", "address", at, "port",
+                                                  f.host_port, "guest", f.zone_port));
+    }
+    json_object_set_new(into, "forwards", forwards);
+    if (z->booted_ns)
+        json_object_set_new(into, "seconds",
+                            json_integer((json_int_t)((monotonic_ns() - z->booted_ns) / 1000000000)));
+}
+
+static json_t *op_limits(struct guest *g)
+{
+    const struct zone_limits *l = &as_zone(g)->config.limits;
+    json_t *o = json_object();
+
+    for (const struct zone_limit_info *i = zone_limit_info; i->name; i++)
+        json_object_set_new(
+            o, i->name,
+            json_integer((json_int_t) * (const uint64_t *)(const void *)((const char *)l + i->offset)));
+    return o;
+}
+
+static int op_set(struct guest *g, const char *key, const char *value, json_t **answer,
+                  struct error *err)
+{
+    struct zone *z = as_zone(g);
+    json_t *changes = json_pack("{s:s}", key, value);
+    int rc = zone_set(z, changes, err);
+
+    json_decref(changes);
+    if (rc)
+        return rc;
+    json_t *all = op_limits(g);
+    auto_free char *name = xstrdup(key);
+    for (char *p = name; *p; p++)
+        *p = *p == '-' ? '_' : *p;
+    json_int_t now = json_integer_value(json_object_get(all, name));
+    *answer = json_pack("{s:s,s:I,s:I}", "key", name, "asked", now, "now", now);
+    json_decref(all);
+    return 0;
 }
 
 static const struct guest_ops zone_ops = {
-    .start = op_start, .pause = op_pause, .resume = op_resume, .stop = op_stop,
-    .destroy = op_destroy,
+    .pause = op_pause, .resume = op_resume, .reset = op_reset, .stop = op_stop, .stats = op_stats, .describe = op_describe, .limits = op_limits,
+    .set = op_set,
 };

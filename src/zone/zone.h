@@ -42,6 +42,8 @@ struct zone {
     int master; /* of its console, -1: none */
     int status; /* exit status at its last end; 128 + signal */
     char *notify; /* socket for seccomp listeners; NULL */
+    uint64_t booted_ns;
+    bool again; /* boot it again when it has ended */
 };
 
 /* ---- configuration: folders in the store */
@@ -55,9 +57,8 @@ json_t *zone_load(const char *name, struct error *err);
 bool zone_is(const char *name);
 /* Remove a stopped zone's folder. */
 [[nodiscard]] int zone_uninstall(const char *name, struct error *err);
-/* A new zone TO that begins as snapshot SNAP of FROM (NULL: as FROM is now). */
-[[nodiscard]] int zone_clone(const char *from, const char *snap, const char *to, const char *run_dir,
-                             struct error *err);
+/* A new zone TO that begins as snapshot SNAP of FROM. */
+[[nodiscard]] int zone_clone(const char *from, const char *snap, const char *to, struct error *err);
 
 /* ---- life */
 
