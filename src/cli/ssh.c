@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
-#include "cli/command.h"
+#include "cli/guests.h"
 #include "cli/ssh.h"
 #include "image/keys.h"
 #include "image/store.h"
@@ -141,7 +141,7 @@ static int run(int argc, char **argv)
         return command_usage(&command_ssh, &err);
     }
     connect_to(&o, argv + rest, &err);
-    return command_failed(&err);
+    return guests_failed(&err);
 }
 
 static const struct command_example examples[] = {

@@ -30,6 +30,8 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, shares, .name = "share", .kind = OPT_LIST,
         .arg = "DIR:MOUNTPOINT[,ro]",
         .help = "a folder of this host; zones and built images mount it there, others by the tag share0 ..."),
+    OPT(struct guest_config, balloon, .name = "balloon", .kind = OPT_FLAG,
+        .help = "a memory balloon: free memory goes back to the host, and it can be asked for more"),
     OPT(struct guest_config, agent, .name = "agent", .kind = OPT_STRING, .arg = "WHERE",
         .help = "the channel of qemu-guest-agent: socket:PATH, file:PATH, null (an image's own socket)"),
     OPT(struct guest_config, zone.tty, .name = "tty", .letter = 't', .kind = OPT_FLAG,

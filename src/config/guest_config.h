@@ -33,6 +33,7 @@ struct guest_config {
     struct opt_list disks, cdroms, nics, forwards;
     const char *image; /* name or file that the guest's own disk stands on */
     const char *hostname, *user_data;
+    bool balloon;
     const char *agent; /* where qemu-guest-agent's channel leads */
     struct opt_list users, ssh_keys, shares;
     bool rm; /* nothing of the guest is kept */

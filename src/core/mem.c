@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/mem.h"
 
+#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -235,6 +236,24 @@ void mem_write_end(struct mem *mem, uint64_t gpa, uint64_t len)
 
     if (s && len)
         note_range(mem, s, gpa - s->gpa, len);
+}
+
+bool mem_discard(struct mem *mem, uint64_t gpa, uint64_t len)
+{
+    struct mem_slot *s = mem_find(mem, gpa);
+    uint64_t at = s ? ALIGN_UP(gpa - s->gpa, PAGE_SIZE_4K) : 0;
+
+    if (!s || s->kind != SLOT_RAM || len > s->size - (gpa - s->gpa))
+        return false;
+    uint64_t end = ALIGN_DOWN(gpa - s->gpa + len, PAGE_SIZE_4K);
+    if (end <= at)
+        return true;
+    if (s->fd >= 0 ? fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+                               (off_t)(end - at))
+                   : madvise(s->hva + at, end - at, MADV_DONTNEED))
+        return false;
+    note_range(mem, s, at, end - at);
+    return true;
 }
 
 void mem_page_written(struct mem *mem, struct mem_slot *slot, uint64_t offset)

@@ -96,6 +96,10 @@ bool mem_load(struct mem *mem, uint64_t gpa, const void *buf, uint64_t len);
 void *mem_write_begin(struct mem *mem, uint64_t gpa, uint64_t len);
 void mem_write_end(struct mem *mem, uint64_t gpa, uint64_t len);
 
+/* The contents are not needed any more: the whole pages of [gpa, gpa+len) go back to the host and read
+ * as zeroes until they are written again. False: a part is no RAM, or the host cannot. */
+bool mem_discard(struct mem *mem, uint64_t gpa, uint64_t len);
+
 /* The page at slot offset was stored to and its flag byte was not PAGE_DIRTY. */
 void mem_page_written(struct mem *mem, struct mem_slot *slot, uint64_t offset);
 

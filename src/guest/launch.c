@@ -244,8 +244,9 @@ int launch_open(struct launch *l, struct guest_config *c, struct error *err)
     *l = (struct launch){0};
     if (!c->image)
         return 0;
-    bool is_image = store_has(STORE_IMAGES, c->image);
-    int rc = is_image || !access(c->image, R_OK) || store_has(STORE_GUESTS, c->image)
+    auto_free char *dir = store_path(STORE_GUESTS, c->name);
+    auto_free char *began = store_read(dir, "image"); /* a guest that has a disk */
+    int rc = began || store_has(STORE_IMAGES, c->image) || !access(c->image, R_OK)
                  ? open_folder(l, c, err)
                  : fail(err, ENOENT, "no guest, no image and no file is called \"%s\"; try: "
                                      "quad image ls", c->image);
@@ -255,6 +256,7 @@ int launch_open(struct launch *l, struct guest_config *c, struct error *err)
         rc = write_seed(l, c, err);
     if (!rc)
         rc = open_way_in(l, c, err);
+    c->balloon = true; /* built images have its driver */
     if (!rc && !c->agent)
         c->agent = keep(l, xasprintf("socket:%s/agent.sock", l->dir));
     return rc;

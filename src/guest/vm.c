@@ -16,6 +16,7 @@
 #include "core/tape_back.h"
 #include "core/blk.h"
 #include "core/way.h"
+#include "dev/virtio/virtio_balloon.h"
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
@@ -406,6 +407,10 @@ static int add_extras(struct vm *vm, struct error *err)
     int rc = dev_create(&virtio_rng_type, "rng", &vm->machine, &rng, err);
     if (!rc)
         rc = vm->board->type->add_pci(vm->board, rng, err);
+    if (!rc && vm->config->balloon)
+        rc = dev_create(&virtio_balloon_type, "balloon", &vm->machine, &vm->balloon, err);
+    if (!rc && vm->balloon)
+        rc = vm->board->type->add_pci(vm->board, vm->balloon, err);
     return rc ? rc : add_agent(vm, err);
 }
 

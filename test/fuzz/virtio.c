@@ -7,6 +7,7 @@
 #include "core/blk.h"
 #include "core/net.h"
 #include "dev/virtio/virtio_blk.h"
+#include "dev/virtio/virtio_balloon.h"
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_fs.h"
 #include "dev/virtio/virtio_net.h"
@@ -57,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dev_type *const types[] = {&virtio_blk_type, &virtio_net_type,
                                                    &virtio_rng_type, &virtio_console_type,
-                                                   &virtio_fs_type};
+                                                   &virtio_fs_type, &virtio_balloon_type};
     static const struct blk_ops blk_ops = {.submit = ram_submit, .drain = no_drain};
     static const struct net_ops net_ops = {.send = no_send};
     struct blk blk = {.ops = &blk_ops, .size = DISK, .can_discard = true};
@@ -71,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         virtio_blk_configure(d.dev, &(struct virtio_blk_config){.blk = &blk, .queues = 2});
     if (kind == 1)
         virtio_net_configure(d.dev, &(struct virtio_net_config){.net = &net, .pairs = 1});
-    static const unsigned queues[] = {2, 3, 1, 6, 2};
+    static const unsigned queues[] = {2, 3, 1, 6, 2, 4};
     unsigned n = queues[kind];
     drv_start(&d, n, (uint16_t)(1u << (what >> 4 & 7) % 6),
               (what & 8 ? BIT64(VIRTIO_F_RING_PACKED) : 0) |

@@ -4,7 +4,8 @@
  * on the next; queues 2 and 3 carry messages about the ports.
  *
  * Bytes for a port that nobody in the guest has open are dropped, as on a line without a terminal:
- * what is said there is never for a program that opens it later.
+ * what is said there is never for a program that opens it later. Our side of a port is always open: a
+ * program in the guest that found it closed would come back to look, many times a second, for ever.
  *
  * Not modelled: window size and its changes, adding and removing ports while the guest runs.
  */
@@ -31,9 +32,8 @@ struct console_regs {
     struct pci_regs pci;
     struct virtio_regs virtio;
     uint8_t open[PORTS]; /* the guest has it open */
-    uint8_t host[PORTS]; /* it was told that our side is open */
     uint8_t control[CONTROL_MAX][4]; /* messages not delivered yet: port, event, value, unused */
-    uint32_t n_control, unused;
+    uint32_t n_control;
 };
 
 struct console;
@@ -42,7 +42,7 @@ struct port {
     struct console *owner;
     const char *name;
     struct chr *chr;
-    bool is_console, connected;
+    bool is_console;
 };
 
 struct console {
@@ -57,10 +57,8 @@ static const struct field console_fields[] = {
     FIELD_SUB(struct console_regs, pci, pci_fields),
     FIELD_SUB(struct console_regs, virtio, virtio_fields),
     FIELD_BYTES(struct console_regs, open),
-    FIELD_BYTES(struct console_regs, host),
     FIELD_BYTES(struct console_regs, control),
     FIELD(struct console_regs, n_control),
-    FIELD(struct console_regs, unused),
     FIELD_END,
 };
 static const struct state console_state = {"virtio_console", 1, sizeof(struct console_regs),
@@ -116,14 +114,6 @@ static void tell(struct console *d, unsigned port, unsigned event, unsigned valu
     flush_control(d);
 }
 
-static void tell_open(struct console *d, unsigned i)
-{
-    if (d->regs.host[i] == d->port[i].connected)
-        return;
-    d->regs.host[i] = d->port[i].connected;
-    tell(d, i, PORT_OPEN, d->port[i].connected);
-}
-
 static void control_message(struct console *d, const uint8_t *m)
 {
     uint32_t id = ld_le32(m);
@@ -143,8 +133,7 @@ static void control_message(struct console *d, const uint8_t *m)
         if (d->port[id].is_console)
             tell(d, id, CONSOLE_PORT, 1);
         tell(d, id, PORT_NAME, 1);
-        d->regs.host[id] = 0;
-        tell_open(d, id);
+        tell(d, id, PORT_OPEN, 1);
     } else if (event == PORT_OPEN) {
         d->regs.open[id] = value != 0;
         if (value)
@@ -235,7 +224,6 @@ static void console_quiesce(struct virtio *v, int qi)
     if (qi >= 0)
         return;
     memset(d->regs.open, 0, sizeof(d->regs.open));
-    memset(d->regs.host, 0, sizeof(d->regs.host));
     memset(d->regs.control, 0, sizeof(d->regs.control));
     d->regs.n_control = 0;
 }
@@ -269,26 +257,15 @@ static size_t port_receive(void *opaque, const uint8_t *buf, size_t len)
     return receive(p->owner, (unsigned)(p - p->owner->port), buf, len);
 }
 
-static void port_event(void *opaque, enum chr_event ev)
-{
-    struct port *p = opaque;
-
-    if (ev == CHR_BREAK)
-        return;
-    p->connected = ev == CHR_OPENED;
-    if (p->owner->regs.virtio.status & VIRTIO_DRIVER_OK)
-        tell_open(p->owner, (unsigned)(p - p->owner->port));
-}
-
 void virtio_console_port(struct dev *dev, unsigned n, const char *name, struct chr *chr,
                          bool is_console)
 {
     struct console *d = console_of(virtio_of(dev));
     struct port *p = &d->port[n];
 
-    *p = (struct port){.owner = d, .name = name, .chr = chr, .is_console = is_console};
+    *p = (struct port){d, name, chr, is_console};
     if (chr)
-        chr->front = (struct chr_front){port_receive, port_event, p, &dev->lock};
+        chr->front = (struct chr_front){port_receive, NULL, p, &dev->lock};
 }
 
 /* --------------------------------------------------------------------------------- the device */

@@ -10,6 +10,7 @@
 #include "dev/virtio/net_gso.h"
 #include "dev/virtio/virtio_blk.h"
 #include "dev/virtio/virtio_net.h"
+#include "dev/virtio/virtio_balloon.h"
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_fs.h"
 #include "dev/virtio/virtio_rng.h"
@@ -555,7 +556,7 @@ static void test_loop(void **state)
 
 static const struct dev_type *const types[] = {&virtio_rng_type, &virtio_blk_type,
                                                &virtio_net_type, &virtio_console_type,
-                                               &virtio_fs_type};
+                                               &virtio_fs_type, &virtio_balloon_type};
 
 /* ------------------------------------------------------------------------------------ console */
 
@@ -623,8 +624,8 @@ static void test_console(void **state)
         assert_string_equal(name, "org.qemu.guest_agent.0");
         /* Nobody has it open in the guest: bytes go nowhere. */
         assert_int_equal(chr.front.receive(chr.front.opaque, (const uint8_t *)"lost", 4), 4);
+        assert_int_equal(message(&d, &id, &value, NULL), 6);
         say(&d, 1, 6, 1);
-        chr.front.event(chr.front.opaque, CHR_OPENED);
         drv_add(&d, 4, &(struct drv_buf){DRV_DATA + 0x200, 4, true}, 1);
         assert_int_equal(chr.front.receive(chr.front.opaque, (const uint8_t *)"hello", 5), 4);
         assert_true(take(&d, 4, 1, &len));
@@ -638,6 +639,62 @@ static void test_console(void **state)
         assert_memory_equal(said, "answer", 6);
         say(&d, 77, 6, 1); /* there is no such port */
         say(&d, 1, 1234, 1);
+        drv_fini(&d);
+    }
+}
+
+/* ------------------------------------------------------------------------------------ balloon */
+
+static void test_balloon(void **state)
+{
+    struct balloon_state b;
+    uint32_t len;
+
+    (void)state;
+    for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct drv d;
+        drv_init(&d, &virtio_balloon_type);
+        drv_start(&d, 4, 8, kinds[k]);
+        uint64_t pages = DRV_RAM / 4096;
+        memset(drv_mem(&d, DRV_DATA + 0x10000), 7, 0x8000);
+        virtio_balloon_ask(d.dev, 5 << 12);
+        assert_int_equal(drv_read(&d, 0x2000, 4), 5);
+
+        /* Two runs of neighbours, one each way, and a page that is not there. */
+        static const uint32_t pfns[] = {0x50, 0x51, 0x54, 0x53, 0xffffff};
+        for (unsigned i = 0; i < 5; i++)
+            st_le32(drv_mem(&d, DRV_DATA + 4 * i), pfns[i]);
+        drv_add(&d, 0, &(struct drv_buf){DRV_DATA, 20, false}, 1);
+        drv_kick(&d, 0);
+        assert_true(take(&d, 0, 1, &len));
+        assert_true(pages > 0x54);
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(*drv_mem(&d, (0x50 + i) << 12), i == 2 ? 7 : 0);
+        drv_write(&d, 0x2004, 4, 4);
+        virtio_balloon_look(d.dev, &b);
+        assert_int_equal(b.given, 4 << 12);
+        assert_int_equal(b.wanted, 5 << 12);
+
+        /* Free memory reported: whole pages of it go. */
+        drv_add(&d, 3, (struct drv_buf[]){{0x52000, 0x1000, true}, {0x55800, 0x1000, true}}, 2);
+        drv_kick(&d, 3);
+        assert_true(take(&d, 3, 2, &len));
+        assert_int_equal(*drv_mem(&d, 0x52000), 0);
+        assert_int_equal(*drv_mem(&d, 0x55800), 7);
+        assert_int_equal(*drv_mem(&d, 0x56000), 7);
+
+        /* Statistics: the buffer stays with us until new ones are wanted. */
+        st_le16(drv_mem(&d, DRV_DATA), BALLOON_FREE);
+        st_le64(drv_mem(&d, DRV_DATA + 2), 12345);
+        drv_add(&d, 2, &(struct drv_buf){DRV_DATA, 10, false}, 1);
+        drv_kick(&d, 2);
+        assert_false(take(&d, 2, 1, &len));
+        virtio_balloon_look(d.dev, &b);
+        assert_int_equal(b.stats[BALLOON_FREE], 12345);
+        assert_true(b.stats[BALLOON_TOTAL] == UINT64_MAX);
+        virtio_balloon_poll(d.dev);
+        assert_true(take(&d, 2, 1, &len));
+        virtio_balloon_poll(d.dev); /* there is none now */
         drv_fini(&d);
     }
 }
@@ -659,7 +716,7 @@ static void test_nonsense(void **state)
             virtio_net_configure(d.dev, &(struct virtio_net_config){.pairs = 1});
         if (t == 3)
             virtio_console_port(d.dev, 1, "a.b", NULL, round & 1);
-        static const unsigned queues[] = {1, 2, 3, 6, 2};
+        static const unsigned queues[] = {1, 2, 3, 6, 2, 4};
         unsigned n = queues[t];
         drv_start(&d, n, (uint16_t)(1u << test_random(&seed) % 6), kinds[round % ARRAY_LEN(kinds)]);
         for (unsigned i = 0; i < 60; i++) {
@@ -701,7 +758,7 @@ int main(void)
         cmocka_unit_test(test_disk_reset),  cmocka_unit_test(test_card),
         cmocka_unit_test(test_filter),      cmocka_unit_test(test_segments),
         cmocka_unit_test(test_loop),        cmocka_unit_test(test_console),
-        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_balloon),             cmocka_unit_test(test_nonsense),
     };
 
     seed = test_seed();
