@@ -61,19 +61,26 @@ PKGS_OPTIONAL :=
 
 pkg_macro = HAVE_$(shell echo '$(1)' | tr 'a-z.+-' 'A-Z___')
 ifneq ($(CROSS),)
-pkg_found :=
+# Another host's: what the program must have, unpacked by tools/fetch-cross.
+cross_root := $(CURDIR)/build/cross/$(HOST_ARCH)
+cross_libs := $(cross_root)/usr/lib/$(CROSS:%-=%)
+pkg_found := $(foreach p,$(PKGS),$(if $(wildcard $(cross_libs)/lib$(p).so),$(p)))
+pkg_setup := tools/fetch-cross $(HOST_ARCH)
+pkg_cflags := -idirafter $(cross_root)/usr/include
+pkg_libs := -L$(cross_libs) -Wl,-rpath,$(cross_libs) $(pkg_found:%=-l%)
 else
 pkg_found := $(foreach p,$(PKGS) $(PKGS_OPTIONAL),$(if $(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo y),$(p)))
-pkg_missing := $(filter-out $(pkg_found),$(PKGS))
-ifneq ($(pkg_missing),)
-ifeq ($(filter clean distclean,$(MAKECMDGOALS)),)
-$(error missing libraries: $(pkg_missing) (run tools/setup))
-endif
-endif
-endif
+pkg_setup := tools/setup
 ifneq ($(pkg_found),)
 pkg_cflags := $(shell $(PKG_CONFIG) --cflags $(pkg_found))
 pkg_libs := $(shell $(PKG_CONFIG) --libs $(pkg_found))
+endif
+endif
+pkg_missing := $(filter-out $(pkg_found),$(PKGS))
+ifneq ($(pkg_missing),)
+ifeq ($(filter clean distclean,$(MAKECMDGOALS)),)
+$(error missing libraries: $(pkg_missing) (run $(pkg_setup)))
+endif
 endif
 pkg_defs := $(foreach p,$(PKGS) $(PKGS_OPTIONAL),-D$(call pkg_macro,$(p))=$(if $(filter $(p),$(pkg_found)),1,0))
 
@@ -179,14 +186,6 @@ $(O)/$(1): $(main_$(1):src/%.c=$(O)/obj/%.o) $(O)/libquad.a
 	$$(call say,LD,$$@)$$(CC) $$(all_ldflags) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(all_libs)
 endef
 $(foreach p,$(programs),$(eval $(call program_rule,$(p))))
-
-# The test library for another host: tools/fetch-cross unpacks it there.
-ifneq ($(CROSS),)
-cross_root := $(CURDIR)/build/cross/$(HOST_ARCH)
-cross_libs := $(cross_root)/usr/lib/$(CROSS:%-=%)
-TEST_CFLAGS += -idirafter $(cross_root)/usr/include
-TEST_LDFLAGS += -L$(cross_libs) -Wl,-rpath,$(cross_libs)
-endif
 
 # A test's own libraries: LIBS_test/diff/decode := -lZydis
 test_libs = $(LIBS_$(patsubst $(O)/%,%,$@)) -lcmocka

@@ -9,7 +9,6 @@
 
 /* tab[k][b]: byte b followed by k zero bytes. */
 static uint32_t tab[8][256];
-static bool has_instruction;
 
 static void make_tables(void)
 {
@@ -22,9 +21,6 @@ static void make_tables(void)
     for (unsigned k = 1; k < 8; k++)
         for (unsigned b = 0; b < 256; b++)
             tab[k][b] = tab[k - 1][b] >> 8 ^ tab[0][tab[k - 1][b] & 0xff];
-#if defined(__x86_64__)
-    has_instruction = __builtin_cpu_supports("sse4.2");
-#endif
 }
 
 static void init(void)
@@ -72,9 +68,8 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_insn(uint32_t crc, cons
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 {
-    init();
 #if defined(__x86_64__)
-    if (has_instruction)
+    if (__builtin_cpu_supports("sse4.2"))
         return crc32c_insn(crc, data, len);
 #endif
     return crc32c_table(crc, data, len);

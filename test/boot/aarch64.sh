@@ -11,6 +11,7 @@ set -eu
 qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64) ||
     skip "qemu-user is missing (tools/setup peers)"
 command -v aarch64-linux-gnu-gcc >/dev/null || skip "aarch64-linux-gnu-gcc is missing"
+tools/fetch-cross aarch64 || skip "no libraries for aarch64"
 make -s CROSS=aarch64-linux-gnu- build/aarch64/quad
 guest cloud
 initrd
