@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "cli/guests.h"
 #include "guest/launch.h"
+#include "guest/save.h"
 #include "guest/vm.h"
 #include "guest/zone_run.h"
 #include "proto/folder.h"
@@ -108,16 +109,17 @@ static enum vm_end run_to_end(struct vm *vm, const struct guest_config *c, struc
 }
 
 /* ready_fd: told when it runs, in the background; else -1. */
-static int run_machine(struct guest_config *c, int ready_fd, bool *made, enum vm_end *end,
-                       struct error *err)
+static int run_machine(struct guest_config *c, struct saved *saved, int ready_fd, bool *made,
+                       enum vm_end *end, struct error *err)
 {
-    json_t *d = guest_config_named(c) ? description(c) : NULL;
+    /* What it was started with is how `quad start` starts it; a restored one keeps that. */
+    json_t *d = guest_config_named(c) && !saved ? description(c) : NULL;
     struct vm *vm = NULL;
     struct launch l;
     int rc = launch_open(&l, c, err);
 
     if (!rc)
-        rc = vm_create(&vm, c, err);
+        rc = saved ? vm_restore(&vm, saved, err) : vm_create(&vm, c, err);
     *made = !rc;
     if (!rc && d)
         rc = folder_save(c->name, "guest.json", d, err);
@@ -133,7 +135,8 @@ static int run_machine(struct guest_config *c, int ready_fd, bool *made, enum vm
     return rc;
 }
 
-static int run_here(const struct command *command, struct guest_config *c, int ready_fd)
+static int run_here(const struct command *command, struct guest_config *c, struct saved *saved,
+                    int ready_fd)
 {
     bool named = guest_config_named(c), was_new = false, made = false;
     enum vm_end end = VM_RUNNING;
@@ -143,7 +146,7 @@ static int run_here(const struct command *command, struct guest_config *c, int r
         log_set_level(LOG_WARN);
     if (open_trace(c, &err) || (named && folder_make(c->name, &was_new, &err)))
         return command_failed(&err);
-    if (!run_machine(c, ready_fd, &made, &end, &err))
+    if (!run_machine(c, saved, ready_fd, &made, &end, &err))
         return end_code(end, c, &err);
     if (was_new)
         folder_remove(c->name, NULL);
@@ -151,7 +154,8 @@ static int run_here(const struct command *command, struct guest_config *c, int r
 }
 
 /* A process of its own, that outlives this one and its terminal. */
-static int run_detached(const struct command *command, struct guest_config *c)
+static int run_detached(const struct command *command, struct guest_config *c,
+                        struct saved *saved)
 {
     struct error err = {0};
     int ready[2], status;
@@ -166,7 +170,7 @@ static int run_detached(const struct command *command, struct guest_config *c)
     if (!pid) {
         close(ready[0]);
         setsid();
-        exit(run_here(command, c, ready[1]));
+        exit(run_here(command, c, saved, ready[1]));
     }
     close(ready[1]);
     ssize_t n;
@@ -231,19 +235,27 @@ static int run_zone(const struct command *command, struct guest_config *c)
     return c->detach ? wait_for(c) : status;
 }
 
-int run_guest(const struct command *command, struct guest_config *c)
+static int run_any(const struct command *command, struct guest_config *c, struct saved *saved)
 {
     struct error err = {0};
 
-    if (zone_run_wanted(c))
-        return run_zone(command, c);
-    if (guest_config_check(c, &err) ||
+    if ((!saved && guest_config_check(c, &err)) ||
         (guest_config_named(c) && place_name_check(c->name, &err)))
         return command_usage(command, &err);
     if (guest_config_named(c) && runs(c->name))
         return is_running(c);
     if (!c->detach)
-        return run_here(command, c, -1);
-    int code = run_detached(command, c);
+        return run_here(command, c, saved, -1);
+    int code = run_detached(command, c, saved);
     return code ? code : wait_for(c);
+}
+
+int run_guest(const struct command *command, struct guest_config *c)
+{
+    return zone_run_wanted(c) ? run_zone(command, c) : run_any(command, c, NULL);
+}
+
+int run_saved(const struct command *command, struct saved *saved)
+{
+    return run_any(command, &saved->description.config, saved);
 }

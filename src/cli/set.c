@@ -53,6 +53,25 @@ static void print_answer(const json_t *r, const struct set_options *o)
     printf("%s%s\n", text ? ": " : "", text ? text : "");
 }
 
+/* Not a limit, but what runs it. */
+static int set_engine(struct client *c, const char *name, const struct set_options *o,
+                      struct error *err)
+{
+    json_t *args = json_pack("{s:s}", "name", name), *r = NULL;
+    int rc = client_call(c, "engine", args, &r, err);
+
+    json_decref(args);
+    if (!rc && o->json) {
+        json_dumpf(r, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else if (!rc) {
+        printf("engine=%s: way %s\n", json_string_value(json_object_get(r, "engine")),
+               json_string_value(json_object_get(r, "way")));
+    }
+    json_decref(r);
+    return rc;
+}
+
 static int set_one(struct client *c, const char *pair, const struct set_options *o,
                    struct error *err)
 {
@@ -61,6 +80,8 @@ static int set_one(struct client *c, const char *pair, const struct set_options 
 
     if (!eq || eq == pair)
         return fail(err, EINVAL, "\"%s\" is no KEY=VALUE; try: disk.0.iops=500", pair);
+    if (!strncmp(pair, "engine=", 7))
+        return set_engine(c, eq + 1, o, err);
     json_t *args = json_pack("{s:s#, s:s}", "key", pair, (int)(eq - pair), "value", eq + 1);
     int rc = client_call(c, "set", args, &r, err);
     json_decref(args);
@@ -91,6 +112,7 @@ static int run(int argc, char **argv)
 
 static const struct command_example examples[] = {
     {"quad set web disk.0.iops=500 nic.0.rate=20M", "limits; 0 takes a limit away"},
+    {"quad set web engine=interp", "it goes on under another engine and does not notice"},
     {"quad set --list web", "what can be set"},
     {NULL, NULL},
 };
@@ -100,7 +122,7 @@ const struct command command_set = {
     .summary = "change what a running guest may use",
     .operands = "GUEST [KEY=VALUE]...",
     .text = "Each line of the answer says what the guest really has now. Sizes and rates are in "
-            "bytes, with K, M, G.",
+            "bytes, with K, M, G. engine=NAME changes what runs its processors (quad list engines).",
     .options = options,
     .examples = examples,
     .run = run,

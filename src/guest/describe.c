@@ -10,20 +10,35 @@
 
 #define TEXT_MAX 65536u
 
-/* How a run is watched, and by what it is run, is no part of a guest. */
-static const char *const not_saved[] = {"engine", "trace", "trace-file", "gdb", "dump-jit",
-                                        "dump-what", "perf-map", "stats", "quiet", "help",
-                                        "record", "replay", "switch-every"};
 /* What the guest sees and no host thing is named by: believed without --as-saved. */
 static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
                                        "cpus", "uuid", "deterministic", "seed", "on-reboot", "firmware",
                                        "on-panic", "on-watchdog"};
+
+/* Of a disk and of a card: what is the host's business. */
+static const char *const disk_hosts[] = {"format", "cache", "iops", "rate"};
+static const char *const nic_hosts[] = {"interface", "forward", "pcap", "rate"};
 
 static bool listed(const char *const *list, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
         if (!strcmp(list[i], name))
             return true;
+    return false;
+}
+
+/* What became disks and networks when the guest was made. */
+static const char *const image_options[] = {"image", "rm", "hostname", "user", "ssh-key",
+                                            "user-data"};
+
+/* How a run is watched, and by what it is run, is no part of a guest. */
+static bool is_saved(const char *name)
+{
+    if (listed(image_options, ARRAY_LEN(image_options), name))
+        return false;
+    for (const struct opt *o = guest_options; o->name; o++)
+        if (!strcmp(o->name, name))
+            return !o->run_only && strcmp(name, "engine");
     return false;
 }
 
@@ -34,7 +49,7 @@ static void put_setting(void *opaque, const char *name, const char *value)
     struct save_out *o = opaque;
     size_t len = value ? strlen(value) : 0;
 
-    if (listed(not_saved, ARRAY_LEN(not_saved), name))
+    if (!is_saved(name))
         return;
     save_put_le(o, strlen(name), 2);
     save_put(o, name, strlen(name));
@@ -114,9 +129,28 @@ static void list_add(struct opt_list *l, const char *text)
     l->items[l->count++] = text;
 }
 
+struct kept {
+    const char *const *hosts;
+    size_t n_hosts;
+    char *text;
+};
+
+/* ",name=value" of what is the guest's. */
+static void keep(void *opaque, const char *name, const char *value)
+{
+    struct kept *k = opaque;
+
+    if (listed(k->hosts, k->n_hosts, name))
+        return;
+    char *more = xasprintf("%s,%s%s%s", k->text, name, value ? "=" : "", value ? value : "");
+    free(k->text);
+    k->text = more;
+}
+
 /* The image as given now; what the guest sees of it as it was. */
 static int merge_disk(struct description *d, const char *was, const char *now, struct error *err)
 {
+    struct kept k = {disk_hosts, ARRAY_LEN(disk_hosts), xstrdup(now)};
     struct disk_config a = {0}, b = {0};
     int rc = disk_config_parse(&a, was, err);
 
@@ -125,14 +159,10 @@ static int merge_disk(struct description *d, const char *was, const char *now, s
     if (!rc && b.readonly && !a.readonly)
         rc = fail(err, EINVAL, "--disk %s: the guest could write to this disk when it was saved", now);
     if (!rc) {
-        char queues[32] = "";
-        if (a.queues)
-            snprintf(queues, sizeof(queues), ",queues=%" PRIu64, a.queues);
-        list_add(&d->config.disks,
-                 own(d, xasprintf("%s%s%s%s%s%s%s", now, a.readonly && !b.readonly ? ",readonly" : "",
-                                  a.serial ? ",serial=" : "", a.serial ? a.serial : "",
-                                  a.rings ? ",rings=" : "", a.rings ? a.rings : "", queues)));
+        opt_each(disk_options_table, &a, keep, &k);
+        list_add(&d->config.disks, own(d, xstrdup(k.text)));
     }
+    free(k.text);
     disk_config_free(&a);
     disk_config_free(&b);
     return rc;
@@ -156,6 +186,7 @@ static int merge_disks(struct description *d, const struct opt_list *given, stru
 
 static int merge_nic(struct description *d, const char *was, const char *now, struct error *err)
 {
+    struct kept k = {nic_hosts, ARRAY_LEN(nic_hosts), NULL};
     struct nic_config a = {0};
     int rc = nic_config_parse(&a, was, err);
 
@@ -163,11 +194,12 @@ static int merge_nic(struct description *d, const char *was, const char *now, st
     if (!rc && !now && !strcmp(a.back, "tap"))
         rc = fail(err, EINVAL, "the saved guest has a card on a tap network (%s); try: --nic "
                                "tap,interface=NAME for each of its cards, or --as-saved", was);
-    if (!rc)
-        list_add(&d->config.nics,
-                 own(d, xasprintf("%s%s%s%s%s", now ? now : a.back, a.mac ? ",mac=" : "",
-                                  a.mac ? a.mac : "", a.rings ? ",rings=" : "",
-                                  a.rings ? a.rings : "")));
+    if (!rc) {
+        k.text = xstrdup(now ? now : a.back);
+        opt_each(nic_options_table, &a, keep, &k);
+        list_add(&d->config.nics, own(d, xstrdup(k.text)));
+    }
+    free(k.text);
     nic_config_free(&a);
     return rc;
 }
@@ -199,7 +231,7 @@ static void take_over(void *opaque, const char *name, const char *value)
     struct merge *m = opaque;
     struct error ignored;
 
-    if (listed(not_saved, ARRAY_LEN(not_saved), name) ||
+    if (!is_saved(name) ||
         !(m->as_saved || listed(believed, ARRAY_LEN(believed), name)))
         return;
     opt_set(guest_options, &m->d->config, name, value ? own(m->d, xstrdup(value)) : NULL, &ignored);

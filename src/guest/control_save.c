@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Control commands that take a guest elsewhere: into a file, to another engine.
+ */
+#include <unistd.h>
+
+#include "guest/control.h"
+#include "guest/save.h"
+#include "guest/switch.h"
+#include "guest/vm.h"
+
+static int save(struct control_call *call, struct error *err)
+{
+    struct vm *vm = control_config(call->control)->vm;
+    const struct save_options o = {
+        .compress = json_is_true(json_object_get(call->args, "compress"))};
+    bool go_on = json_is_true(json_object_get(call->args, "go_on"));
+    auto_close int fd = control_fd(call);
+    struct save_report r;
+
+    if (fd < 0)
+        return fail(err, EINVAL, "save needs a descriptor to write to");
+    int rc = save_guest(vm, fd, &o, &r, err);
+    if (rc || go_on)
+        vm_go_on(vm);
+    else
+        vm_end(vm, VM_SAVED);
+    if (!rc)
+        call->result = json_pack("{s:I, s:I}", "bytes", (json_int_t)r.bytes, "ms",
+                                 (json_int_t)(r.ns / 1000000));
+    return rc;
+}
+
+static const struct control_arg save_args[] = {
+    {"compress", 'b', false, "smaller; restoring reads all of it"},
+    {"go_on", 'b', false, "the guest goes on afterwards; without it the guest ends here"},
+    {0},
+};
+
+const struct control_command control_save = {
+    .name = "save",
+    .help = "Write the whole guest into a file, a pipe or a socket (doc/save-format.md)",
+    .args = save_args,
+    .result = "bytes, and ms: how long the guest stood still",
+    .fds = 1,
+    .machine = true,
+    .run = save,
+};
+
+static int engine(struct control_call *call, struct error *err)
+{
+    struct vm *vm = control_config(call->control)->vm;
+    int rc = vm_switch_engine(vm, control_string(call, "name"), err);
+
+    if (!rc)
+        call->result = json_pack("{s:s, s:s, s:i}", "engine", vm->machine.engine.type->name, "way",
+                                 vm->guest.way, "switches", (int)vm->n_switches);
+    return rc;
+}
+
+static const struct control_arg engine_args[] = {
+    {"name", 's', true, "as `quad list engines` has it"},
+    {0},
+};
+
+const struct control_command control_engine = {
+    .name = "engine",
+    .help = "Go on under another engine; the guest does not notice",
+    .args = engine_args,
+    .result = "engine, way, and switches: how often it was changed",
+    .machine = true,
+    .run = engine,
+};
