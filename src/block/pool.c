@@ -35,6 +35,8 @@ static int execute(struct pool *p, struct blk_req *r)
     struct disk *d = p->disk;
     int rc = -EINVAL;
 
+    if (!d)
+        return -EIO;
     switch (r->op) {
     case BLK_READ: rc = disk_read(d, r->offset, r->iov, r->niov, r->len); break;
     case BLK_WRITE: rc = disk_write(d, r->offset, r->iov, r->niov, r->len); break;
@@ -228,6 +230,21 @@ struct blk *pool_create(struct disk *disk, enum pool_cache cache)
     pthread_condattr_destroy(&attr);
     list_init(&p->queue);
     return &p->blk;
+}
+
+void pool_swap(struct blk *blk, struct disk *disk)
+{
+    struct pool *p = pool_of(blk);
+
+    pool_drain(blk);
+    disk_close(p->disk);
+    p->disk = disk;
+    p->blk.name = disk ? disk->file.path : "(elsewhere)";
+    if (disk) {
+        disk->unsafe = p->cache == POOL_UNSAFE;
+        p->blk.readonly = disk->readonly;
+        p->blk.can_discard = !disk->readonly;
+    }
 }
 
 struct disk *pool_disk(struct blk *blk)

@@ -22,6 +22,9 @@ struct pool_limits {
 /* Takes the disk. */
 struct blk *pool_create(struct disk *disk, enum pool_cache cache);
 struct disk *pool_disk(struct blk *blk);
+/* Another disk of the same size behind it (taken), or none (NULL) while it belongs to somebody else.
+ * The old one is closed, with all that it holds back written. Nothing is in flight. */
+void pool_swap(struct blk *blk, struct disk *disk);
 void pool_limit(struct blk *blk, const struct pool_limits *limits); /* any time, any thread */
 
 #endif

@@ -90,7 +90,7 @@ static const struct {
     int code;
 } ends[] = {
     {"poweroff", EXIT_OK},       {"quit", EXIT_OK},
-    {"saved", EXIT_OK},
+    {"saved", EXIT_OK},          {"moved", EXIT_OK},
     {"reset", EXIT_RESET},       {"panic", EXIT_PANIC},
     {"watchdog", EXIT_WATCHDOG}, {"triple-fault", EXIT_TRIPLE_FAULT},
 };

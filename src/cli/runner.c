@@ -39,6 +39,7 @@ static int end_code(enum vm_end end, const struct guest_config *c, const struct 
         return EXIT_TRIPLE_FAULT;
     case VM_WATCHDOG: log_error("%s: its watchdog fired", c->name); return EXIT_WATCHDOG;
     case VM_SAVED: log_notice("%s: saved", c->name); return EXIT_OK;
+    case VM_MOVED: log_notice("%s: moved", c->name); return EXIT_OK;
     case VM_RUNNING:
     case VM_FAILED: break;
     }

@@ -87,18 +87,25 @@ void clock_stop(struct clock *clock)
 
 void clock_load(struct clock *clock, uint64_t tsc_khz, uint64_t ns, int64_t wall_offset)
 {
-    struct timespec ts;
-
     pthread_mutex_lock(&clock->lock);
     clock->tsc_khz = tsc_khz;
     clock->paused_ns = ns;
     clock->det_ns = ns;
-    if (clock->deterministic) {
-        clock->wall_offset = wall_offset;
-    } else {
-        clock_gettime(CLOCK_REALTIME, &ts);
-        clock->wall_offset = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec - (int64_t)ns;
-    }
+    clock->wall_offset = wall_offset;
+    pthread_mutex_unlock(&clock->lock);
+    if (!clock->deterministic)
+        clock_skip(clock, 0);
+}
+
+void clock_skip(struct clock *clock, uint64_t ns)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    pthread_mutex_lock(&clock->lock);
+    clock->paused_ns += ns;
+    clock->wall_offset =
+        (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec - (int64_t)clock->paused_ns;
     pthread_mutex_unlock(&clock->lock);
 }
 

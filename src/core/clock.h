@@ -51,6 +51,9 @@ void clock_stop(struct clock *clock);
  * the host's; only deterministic mode keeps the saved one. */
 void clock_load(struct clock *clock, uint64_t tsc_khz, uint64_t ns, int64_t wall_offset);
 
+/* Time that has passed elsewhere while the clock was stopped; the wall clock is the host's again. */
+void clock_skip(struct clock *clock, uint64_t ns);
+
 uint64_t clock_ns(const struct clock *clock);  /* guest ns since the machine was made */
 uint64_t clock_tsc(const struct clock *clock); /* the same in TSC ticks, before any offset */
 uint64_t clock_tsc_to_ns(const struct clock *clock, uint64_t tsc);

@@ -24,7 +24,8 @@ static int open_image(struct disks *d, const struct disk_config *c, bool cdrom, 
 {
     const struct disk_options o = {.path = c->file,
                                    .format = c->format,
-                                   .readonly = c->readonly || cdrom,
+                                   .readonly = c->readonly || cdrom || d->elsewhere,
+                                   .no_lock = d->elsewhere,
                                    .formats = registry_disks};
     const struct pool_limits limits = {.iops = c->iops, .bytes = c->rate};
     struct disk *disk;
@@ -36,6 +37,13 @@ static int open_image(struct disks *d, const struct disk_config *c, bool cdrom, 
         log_notice("%s: taken for a raw disk; try: --disk %s,format=raw to say so", c->file,
                    c->file);
     d->blk[d->n] = pool_create(disk, cache_of(c->cache));
+    if (d->elsewhere) {
+        d->blk[d->n]->readonly = c->readonly || cdrom;
+        d->blk[d->n]->can_discard = !d->blk[d->n]->readonly;
+    }
+    d->path[d->n] = xstrdup(c->file);
+    d->format[d->n] = c->format ? xstrdup(c->format) : NULL;
+    d->readonly[d->n] = c->readonly || cdrom;
     d->limits[d->n] = limits;
     if (c->iops || c->rate)
         pool_limit(d->blk[d->n], &limits);
@@ -122,6 +130,37 @@ int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_l
     return rc;
 }
 
+void disks_give(struct disks *d)
+{
+    for (unsigned i = 0; i < d->n; i++)
+        pool_swap(d->blk[i], NULL);
+    d->elsewhere = true;
+}
+
+int disks_take(struct disks *d, struct error *err)
+{
+    for (unsigned i = 0; d->elsewhere && i < d->n; i++) {
+        const struct disk_options o = {.path = d->path[i],
+                                       .format = d->format[i],
+                                       .readonly = d->readonly[i],
+                                       .formats = registry_disks};
+        struct disk *disk;
+        int rc = disk_open(&disk, &o, err);
+        if (!rc && ALIGN_DOWN(disk->size, (uint64_t)BLK_SECTOR) != d->blk[i]->size) {
+            disk_close(disk);
+            rc = fail(err, EINVAL, "%s has another size now", d->path[i]);
+        }
+        if (rc) {
+            while (i--)
+                pool_swap(d->blk[i], NULL);
+            return rc;
+        }
+        pool_swap(d->blk[i], disk);
+    }
+    d->elsewhere = false;
+    return 0;
+}
+
 void disks_close(struct disks *d)
 {
     for (unsigned i = 0; i < DISKS_MAX; i++) {
@@ -129,6 +168,8 @@ void disks_close(struct disks *d)
             blk_destroy(d->front[i]);
         blk_destroy(d->blk[i]);
         free(d->name[i]);
+        free(d->path[i]);
+        free(d->format[i]);
     }
     *d = (struct disks){0};
 }

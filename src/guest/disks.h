@@ -19,11 +19,19 @@ struct disks {
     struct blk *front[DISKS_MAX]; /* what the devices use: the same, or a tape before it */
     struct pool_limits limits[DISKS_MAX];
     char *name[DISKS_MAX];
+    char *path[DISKS_MAX], *format[DISKS_MAX]; /* to open them again */
+    bool readonly[DISKS_MAX];
     unsigned n;
+    bool elsewhere; /* set before disks_open: another process writes them; they are only looked at
+                       until disks_take */
 };
 
 int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_list *cdroms,
                struct board *board, struct error *err);
+/* The guest is stopped: another process may have the disks; it had them, and this one has them again
+ * (locks and all that was cached are new). */
+void disks_give(struct disks *d);
+int disks_take(struct disks *d, struct error *err);
 void disks_close(struct disks *d); /* after the machine is gone */
 
 #endif

@@ -6,6 +6,7 @@
 #include "board/board.h"
 #include "config/guest_config.h"
 #include "guest/control.h"
+#include "guest/migrate.h"
 #include "guest/vm.h"
 
 const char *vm_end_name(enum vm_end end)
@@ -14,7 +15,7 @@ const char *vm_end_name(enum vm_end end)
         [VM_RUNNING] = "running", [VM_POWEROFF] = "poweroff",
         [VM_QUIT] = "quit",       [VM_RESET] = "reset",
         [VM_PANIC] = "panic",     [VM_TRIPLE_FAULT] = "triple-fault",
-        [VM_WATCHDOG] = "watchdog", [VM_SAVED] = "saved", [VM_FAILED] = "failed",
+        [VM_WATCHDOG] = "watchdog", [VM_SAVED] = "saved", [VM_MOVED] = "moved", [VM_FAILED] = "failed",
     };
 
     return names[end];
@@ -37,6 +38,8 @@ static struct vm *vm_of(struct guest *g)
 
 static int no_debugger(const struct vm *vm, struct error *err)
 {
+    if (migrate_holds(vm))
+        return fail(err, EBUSY, "the guest is between two hosts; see quad migrate --resolve");
     return vm->gdb ? fail(err, EBUSY, "a debugger decides whether this guest runs") : 0;
 }
 
@@ -59,6 +62,9 @@ static int vm_op_resume(struct guest *g, struct error *err)
     int rc = no_debugger(vm, err);
 
     if (rc || !vm->paused)
+        return rc;
+    rc = disks_take(&vm->disks, err); /* after a move that failed */
+    if (rc)
         return rc;
     vm->paused = false;
     vm_set_state(vm, GUEST_RUNNING);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "guest/move.h"
+#include "guest/receive.h"
 #include "guest/vm.h"
 #include "save/machine.h"
 #include "save/ram.h"
@@ -107,6 +109,7 @@ int saved_open(struct saved *s, int fd, const struct guest_config *given, bool a
 
 void saved_close(struct saved *s)
 {
+    save_fini(&s->answers);
     save_in_fini(&s->in);
     describe_free(&s->description);
 }
@@ -118,6 +121,12 @@ static int take(struct saved *s, struct machine *m, struct save_machine_load *l,
     case SAVE_RECORD: return save_machine_take(l, sec, err);
     case SAVE_PAGES: *memory = true; return ram_take_pages(m, sec, err);
     case SAVE_EXTENTS: *memory = true; return ram_map_extents(m, s->fd, sec, s->verify, err);
+    case SAVE_MOVE:
+        if (s->moving && !strcmp(sec->name, "stopped")) {
+            s->stopped_at = move_value(sec);
+            return 0;
+        }
+        return fail(err, EPROTO, "\"%s\" came out of turn", sec->name);
     default:
         return fail(err, ENOTSUP, "a section of kind %u (%s) is not known here", sec->kind, sec->name);
     }
@@ -135,6 +144,8 @@ int saved_load(struct saved *s, struct vm *vm, struct error *err)
     for (size_t i = 0; i < m->mem.nslots; i++)
         madvise(m->mem.slots[i]->hva, m->mem.slots[i]->size, MADV_REMOVE);
     save_machine_begin(&l, m);
+    if (s->moving)
+        rc = receive_ready(s, err);
     while (!rc) {
         rc = save_next(&s->in, &sec, err);
         if (rc || sec.kind == SAVE_END)
@@ -146,7 +157,7 @@ int saved_load(struct saved *s, struct vm *vm, struct error *err)
     if (!rc)
         rc = save_machine_done(&l, err);
     save_machine_free(&l);
-    if (rc) {
+    if (rc && !s->moving) {
         auto_free char *text = describe_text(&s->description);
         const struct error why = *err;
         return fail(err, why.code, "%s; the guest was started with %s", why.text, text);

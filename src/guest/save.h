@@ -36,6 +36,9 @@ struct saved {
     struct save_in in;
     struct description description;
     int fd; /* borrowed */
+    bool moving; /* it comes from a running guest: guest/receive.h */
+    struct save_out answers;
+    uint64_t stopped_at; /* CLOCK_REALTIME, where it came from */
     bool verify; /* look at the CRCs of all memory before the guest goes on */
 };
 

@@ -24,6 +24,8 @@
 #include "guest/gdbstub.h"
 #include "guest/host.h"
 #include "guest/vars.h"
+#include "guest/migrate.h"
+#include "guest/receive.h"
 #include "guest/record.h"
 #include "guest/save.h"
 #include "guest/switch.h"
@@ -45,7 +47,7 @@ void vm_go_on(struct vm *vm)
 {
     machine_stop(&vm->machine);
     /* An event that waits holds the guest; who answers it lets it go on. */
-    if (!vm->paused && !__atomic_load_n(&vm->machine.pending_events, __ATOMIC_SEQ_CST))
+    if (!vm->paused && !migrate_holds(vm) && !__atomic_load_n(&vm->machine.pending_events, __ATOMIC_SEQ_CST))
         machine_resume(&vm->machine);
 }
 
@@ -460,6 +462,7 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     bc.cpu_model = vm->model_name;
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
     rc = board->create(&vm->board, m, &bc, err);
+    vm->disks.elsewhere = saved && saved->moving;
     if (!rc)
         rc = disks_open(&vm->disks, &vm->config->disks, &vm->config->cdroms, vm->board, err);
     if (!rc)
@@ -549,7 +552,25 @@ int vm_create(struct vm **out, const struct guest_config *config, struct error *
 
 int vm_restore(struct vm **out, struct saved *saved, struct error *err)
 {
-    return create(out, &saved->description.config, saved, err);
+    int rc = create(out, &saved->description.config, saved, err);
+
+    if (!saved->moving)
+        return rc;
+    if (!rc) {
+        rc = receive_commit(saved, *out, err);
+        if (rc)
+            vm_destroy(take_ptr(*out));
+        else
+            (*out)->moving_in = saved;
+    }
+    if (rc)
+        receive_refuse(saved, err);
+    return rc;
+}
+
+static void vm_moved_in(void *opaque)
+{
+    receive_running(((struct vm *)opaque)->moving_in);
 }
 
 /* ---------------------------------------------------------------------------------------- run */
@@ -609,6 +630,8 @@ enum vm_end vm_run(struct vm *vm, struct error *err)
     arm_hint(vm);
     vm->started_ns = monotonic_ns();
     vm_set_state(vm, GUEST_RUNNING);
+    if (vm->moving_in)
+        loop_call(&vm->loop, vm_moved_in, vm);
     if (machine_start(&vm->machine, err) || loop_run(&vm->loop, err))
         vm->end = VM_FAILED;
     else if (vm->end == VM_FAILED)
@@ -670,6 +693,7 @@ void vm_destroy(struct vm *vm)
 {
     if (!vm)
         return;
+    migrate_end(vm);
     if (vm->machine_ready) {
         machine_quit(&vm->machine);
         gdbstub_destroy(vm->gdb);

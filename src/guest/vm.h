@@ -37,7 +37,8 @@ enum vm_end {
     VM_PANIC,
     VM_TRIPLE_FAULT,
     VM_WATCHDOG,
-    VM_SAVED, /* it goes on elsewhere, or later */
+    VM_SAVED, /* it goes on later */
+    VM_MOVED, /* it goes on elsewhere */
     VM_FAILED, /* machine.error says why */
 };
 
@@ -65,6 +66,8 @@ struct vm {
     unsigned n_switches; /* of engines */
     bool paused; /* by a person, or after a panic or watchdog with "pause" */
     struct control *control;
+    struct saved *moving_in; /* borrowed: where it comes from waits to hear that it runs */
+    struct migrate *migrate; /* a move that goes on, or the last one */
     struct chr *console; /* the first serial port's hub; belongs to serial[0] */
     uint64_t started_ns;
     bool terminal; /* a person sits at a terminal */

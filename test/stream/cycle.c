@@ -4,7 +4,8 @@
  * and checks itself: it must not notice. With --long also on up to four vCPUs, compressed, and in
  * deterministic mode, where a guest that was saved and restored must end with the very console
  * output, times included, of one that was not.
- * test-timeout: 600
+ * test-long: test/cli/save.sh is the short one
+ * test-timeout: 900
  * test-engines: jit
  */
 #include <fcntl.h>
