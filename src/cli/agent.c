@@ -222,3 +222,28 @@ void agent_close(struct agent *a)
     free(a->buf);
     *a = (struct agent){.fd = -1};
 }
+
+json_t *agent_addresses(const char *name, int ms)
+{
+    json_t *cards = NULL, *card, *a, *list = json_array();
+    struct error err;
+    struct agent agent;
+    size_t i, k;
+
+    if (!agent_open(&agent, name, ms, &err)) {
+        agent_call(&agent, "guest-network-get-interfaces", NULL, &cards, &err);
+        agent_close(&agent);
+    }
+    json_array_foreach(cards, i, card)
+        json_array_foreach(json_object_get(card, "ip-addresses"), k, a) {
+            const char *text = json_string_value(json_object_get(a, "ip-address"));
+            if (text && strncmp(text, "127.", 4) && strcmp(text, "::1") && strncmp(text, "fe80", 4))
+                json_array_append_new(list, json_string(text));
+        }
+    if (!cards) {
+        json_decref(list);
+        return NULL;
+    }
+    json_decref(cards);
+    return list;
+}

@@ -29,6 +29,10 @@ void agent_close(struct agent *a);
 /* args: taken over, may be NULL. answer: the caller's ("return" of the reply), may be NULL. */
 int agent_call(struct agent *a, const char *what, json_t *args, json_t **answer, struct error *err);
 
+/* The guest's addresses, without loopback and link-local ones, as an array of strings; NULL: its agent
+ * does not answer within `ms`. */
+json_t *agent_addresses(const char *name, int ms);
+
 char *base64_encode(const void *data, size_t len);
 /* The bytes, with a zero after them; NULL: it is none. */
 uint8_t *base64_decode(const char *text, size_t *len);

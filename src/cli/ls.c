@@ -4,12 +4,14 @@
  */
 #include <unistd.h>
 
+#include "cli/agent.h"
 #include "cli/guests.h"
 #include "proto/folder.h"
 
 extern const struct command command_ls;
 
 #define ANSWER_MS 3000
+#define AGENT_MS 500
 
 struct ls_options {
     bool json, quiet, running, help;
@@ -26,7 +28,16 @@ static const struct opt options[] = {
     OPT_END,
 };
 
-static json_t *ask(const char *name)
+/* A busy guest's agent is not waited for long. */
+static void add_addresses(json_t *g, const char *name)
+{
+    json_t *list = agent_is_there(name) ? agent_addresses(name, AGENT_MS) : NULL;
+
+    if (list)
+        json_object_set_new(g, "addresses", list);
+}
+
+static json_t *ask(const char *name, bool addresses)
 {
     struct client c = {0};
     struct error err = {0};
@@ -35,6 +46,8 @@ static json_t *ask(const char *name)
     if (!client_open(&c, name, &err))
         client_call_timeout(&c, "status", NULL, ANSWER_MS, &r, &err);
     client_close(&c);
+    if (r && addresses)
+        add_addresses(r, name);
     return r ? r : json_pack("{s:s, s:s, s:s}", "name", name, "state", "silent", "error", err.text);
 }
 
@@ -76,6 +89,8 @@ static void print_line(const json_t *g)
         printf(" %" JSON_INTEGER_FORMAT "->%" JSON_INTEGER_FORMAT,
                json_integer_value(json_object_get(f, "port")),
                json_integer_value(json_object_get(f, "guest")));
+    json_array_foreach(json_object_get(g, "addresses"), i, f)
+        printf(" %s", json_string_value(f));
     putchar('\n');
 }
 
@@ -91,7 +106,7 @@ static void print_all(json_t *all, const struct ls_options *o)
     }
     if (!o->quiet && json_array_size(all))
         printf("%-20s %-9s %-7s %4s %8s %9s  %s\n", "NAME", "STATE", "WAY", "CPUS", "MEMORY", "UP",
-               "PORTS");
+               "PORTS, ADDRESSES");
     json_array_foreach(all, i, g)
         if (o->quiet)
             puts(text_of(g, "name"));
@@ -118,7 +133,7 @@ static int run(int argc, char **argv)
     json_t *all = json_array();
     for (size_t i = 0; i < r.n; i++)
         if (r.running[i] || !o.running)
-            json_array_append_new(all, r.running[i] ? ask(r.names[i]) : remember(r.names[i]));
+            json_array_append_new(all, r.running[i] ? ask(r.names[i], !o.quiet) : remember(r.names[i]));
     print_all(all, &o);
     json_decref(all);
     roster_free(&r);
@@ -134,6 +149,7 @@ static const struct command_example examples[] = {
 const struct command command_ls = {
     .name = "ls",
     .summary = "all your guests and what they do",
+    .text = "Addresses are what the agent in a guest says of them.",
     .options = options,
     .examples = examples,
     .run = run,

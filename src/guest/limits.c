@@ -2,6 +2,7 @@
 #include "guest/limits.h"
 
 #include "block/pool.h"
+#include "guest/memory.h"
 #include "guest/vm.h"
 #include "net/net_open.h"
 
@@ -60,6 +61,8 @@ static int rate_set(struct vm *vm, unsigned n, uint64_t value, struct control_ca
 }
 
 const struct limit limits[] = {
+    {"memory", "bytes", "what it may use of its memory (its balloon takes the rest)", memory_count,
+     memory_now, memory_ask},
     {"disk.N.iops", NULL, "operations a second; 0: no limit", disk_count, iops_get, iops_set},
     {"disk.N.bps", "bytes/s", "bytes a second; 0: no limit", disk_count, bps_get, bps_set},
     {"nic.N.rate", "bytes/s", "bytes a second in each direction; 0: no limit", nic_count, rate_get,
