@@ -99,7 +99,7 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *c, uint64_t
     st_le16(p + 96, 0xfff); /* no C2, no C3 */
     st_le16(p + 98, 0xfff);
     p[108] = 0x32; /* century in CMOS */
-    st_le16(p + 109, ARCH_LEGACY | ARCH_8042 | ARCH_NO_VGA);
+    st_le16(p + 109, ARCH_LEGACY | ARCH_8042 | (c->screen ? 0 : ARCH_NO_VGA));
     st_le32(p + 112, F_WBINVD | F_PROC_C1 | F_FIX_RTC | F_TMR_VAL_EXT | F_RESET_REG_SUP);
     put_gas(p + 116, 0xcf9, 1);
     p[128] = 0x0e; /* full reset */
@@ -220,12 +220,25 @@ static uint64_t put_xsdt(struct tables *t, const uint64_t *tables, unsigned n)
     return table_end(t, p);
 }
 
+/* The same with 32-bit addresses, for who knows no other (GRUB, systems of ACPI 1.0). */
+static uint64_t put_rsdt(struct tables *t, const uint64_t *tables, unsigned n)
+{
+    uint8_t *p = table_begin(t, "RSDT", 1, HEADER + 4 * (size_t)n);
+
+    if (!p)
+        return 0;
+    for (unsigned i = 0; i < n; i++)
+        st_le32(p + HEADER + 4 * (size_t)i, (uint32_t)tables[i]);
+    return table_end(t, p);
+}
+
 /* [ACPI 5.2.5.3], revision 2; 36 bytes at the start of the area. */
-static void put_rsdp(uint8_t *p, uint64_t xsdt)
+static void put_rsdp(uint8_t *p, uint64_t rsdt, uint64_t xsdt)
 {
     memcpy(p, "RSD PTR ", 8);
     memcpy(p + 9, "QUADRI", 6);
     p[15] = 2;
+    st_le32(p + 16, (uint32_t)rsdt);
     st_le32(p + 20, 36);
     st_le64(p + 24, xsdt);
     p[8] = checksum(p, 20);
@@ -253,11 +266,11 @@ int acpi_build(const struct acpi_config *c, const struct acpi_place *place, uint
     n += list[n] != 0;
     list[n] = put_mcfg(&t, c);
     n += list[n] != 0;
-    uint64_t xsdt = put_xsdt(&t, list, n);
+    uint64_t xsdt = put_xsdt(&t, list, n), rsdt = put_rsdt(&t, list, n);
     if (t.full)
         return fail(err, ENOSPC, "ACPI tables for %u processors do not fit into %zu bytes", c->cpus,
                     size);
-    put_rsdp(buf, xsdt);
+    put_rsdp(buf, rsdt, xsdt);
     *used = t.n;
     return 0;
 }

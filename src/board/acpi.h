@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * acpi: the PC boards' ACPI tables [ACPI 5], made in C: RSDP, XSDT, FADT, FACS, MADT, HPET, MCFG,
+ * acpi: the PC boards' ACPI tables [ACPI 5], made in C: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, MCFG,
  * DSDT. They are built for the address that they will have.
  */
 #ifndef QUAD_BOARD_ACPI_H
@@ -24,6 +24,7 @@ struct acpi_config {
     uint32_t pci_start, pci_end;     /* memory for PCI devices below 4 GiB: [start, end) */
     uint64_t pci64_start, pci64_end; /* above 4 GiB */
     uint16_t pvpanic, fw_cfg;        /* ports */
+    bool screen;                     /* a VGA */
     unsigned serials;                /* COM1.. */
     uint8_t pirq_irq[8];             /* where PIRQA..H end without an I/O APIC */
     /* Which of the eight lines a PCI function's pin (1..4) ends in. */

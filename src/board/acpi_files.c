@@ -76,6 +76,15 @@ static void link_fadt(struct script *s, uint8_t *t, size_t at)
     checksum(s, TABLES_FILE, t, at + 9, at, ld_le32(t + at + 4));
 }
 
+static void link_rsdt(struct script *s, uint8_t *t, size_t at)
+{
+    size_t len = ld_le32(t + at + 4);
+
+    for (size_t e = HEADER; e < len; e += 4)
+        pointer(s, TABLES_FILE, at + e, 4);
+    checksum(s, TABLES_FILE, t, at + 9, at, len);
+}
+
 static void link_xsdt(struct script *s, uint8_t *t, size_t at)
 {
     size_t len = ld_le32(t + at + 4);
@@ -110,6 +119,8 @@ int acpi_files_put(struct dev *fw_cfg, const struct acpi_config *c, struct error
     allocate(s, RSDP_FILE, 16, ZONE_FSEG);
     allocate(s, TABLES_FILE, 64, ZONE_HIGH);
     link_xsdt(s, t, (size_t)ld_le64(rsdp + 24));
+    link_rsdt(s, t, ld_le32(rsdp + 16));
+    pointer(s, RSDP_FILE, 16, 4);
     pointer(s, RSDP_FILE, 24, 8);
     checksum(s, RSDP_FILE, rsdp, 8, 0, 20);
     checksum(s, RSDP_FILE, rsdp, 32, 0, RSDP_SIZE);

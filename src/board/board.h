@@ -20,6 +20,7 @@ struct blk;
 struct board;
 struct chr;
 struct dev;
+struct fb;
 struct firmware;
 struct loader;
 struct machine;
@@ -33,6 +34,8 @@ struct board_config {
     uint8_t uuid[16];
     const char *cpu_model;             /* its name, for tables */
     struct chr *serial[BOARD_SERIALS]; /* borrowed; NULL: nothing connected */
+    bool screen;                       /* a display adapter */
+    bool serial_text;                  /* firmware shows its text on the first serial port too */
     struct chr *debug;                 /* the firmware's own messages; NULL: nowhere */
     const struct firmware *firmware;   /* borrowed; NULL: a kernel is loaded */
     struct blk *firmware_vars;         /* where its variables are kept; NULL: nowhere */
@@ -63,6 +66,11 @@ struct board_type {
     void (*add_disk)(struct board *b, struct blk *blk, unsigned index);
     void (*add_nic)(struct board *b, struct net *net, const uint8_t mac[6], unsigned index);
     void (*let_go)(struct board *b); /* before machine_fini(): of disks and networks; may be NULL */
+    /* What a person sees and does; NULL: the board has no such parts. screen: NULL without adapter. Keys
+     * as dev/i8042.h has them; the mouse likewise. Any thread. */
+    struct fb *(*screen)(struct board *b);
+    void (*key)(struct board *b, unsigned code, bool down);
+    void (*mouse)(struct board *b, int dx, int dy, int dz, unsigned buttons);
     void (*power_button)(struct board *b); /* any thread */
     uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
     /* What it has counted: "stats", one "name: value" a line, or "hypercalls"; may be NULL. */

@@ -11,7 +11,7 @@
  * machine starts at its reset vector and the tables are files for it (pc_firmware). Without,
  * pc_load() leaves the chips as firmware would and puts ACPI and SMBIOS tables into ROM.
  *
- * Not modelled: SMM and SMRAM, video, floppy, parallel port; PAM registers where no firmware is (the
+ * Not modelled: SMM and SMRAM, floppy, parallel port; PAM registers where no firmware is (the
  * ROM area is always ROM then).
  */
 #include "board/pc.h"
@@ -47,6 +47,7 @@
 #include "dev/reset_control.h"
 #include "dev/rtc_mc146818.h"
 #include "dev/serial_16550.h"
+#include "dev/vga_bochs.h"
 
 #define PM_BASE 0x600
 #define APM_PORT 0xb2
@@ -73,6 +74,7 @@ struct pc {
     struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg;
     struct dev *serial[BOARD_SERIALS];
     struct dev *host, *lpc;
+    struct dev *vga; /* NULL: there is none */
     struct dev *ahci, *ide; /* NULL: no drive is on it */
     unsigned n_sata, n_ide;
     struct irq_or pic_in[16];   /* source 0 the ISA device, 1 the LPC bridge's PIRQs */
@@ -335,6 +337,20 @@ static int add_fw_cfg(struct pc *pc, struct error *err)
     return pc->config.firmware ? 0 : put_fw_e820(pc, err);
 }
 
+static int add_screen(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+
+    if (!pc->config.screen)
+        return 0;
+    if (dev_create(&vga_bochs_type, "vga", m, &pc->vga, err))
+        return -err->code;
+    dev_map(pc->vga, VGA_BOCHS_WIN_PORTS, &m->ports, 0x3b0);
+    dev_map(pc->vga, VGA_BOCHS_WIN_DISPI, &m->ports, 0x1ce);
+    dev_map(pc->vga, VGA_BOCHS_WIN_LEGACY, &m->mmio, 0xa0000);
+    return pci_add(q35_host_bus(pc->host), pc->vga, PCI_DEVFN(1, 0), err);
+}
+
 static int add_serials(struct pc *pc, struct error *err)
 {
     static const struct {
@@ -379,6 +395,7 @@ static struct acpi_config acpi_of(const struct pc *pc)
         .pci_end = PC_PCI_END,
         .pci64_start = pci64,
         .pci64_end = pci64 + PCI64_SIZE,
+        .screen = pc->vga != NULL,
         .serials = BOARD_SERIALS,
         .ecam = PC_ECAM_BASE,
         .pirq_of = pci_pirq_of,
@@ -500,7 +517,7 @@ static int load_firmware(struct pc *pc, struct error *err)
     rtc_mc146818_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->board.machine->nvcpus - 1));
     fw_cfg_on_read(pc->fw_cfg, "etc/table-loader", refresh_acpi, pc);
     pc_firmware_load(&pc->firmware);
-    return pc_firmware_files(&pc->firmware, pc->fw_cfg, &acpi, &smbios, err);
+    return pc_firmware_files(&pc->firmware, pc->fw_cfg, &acpi, &smbios, pc->config.serial_text, err);
 }
 
 static int pc_load(struct board *b, struct loader *l, struct error *err)
@@ -569,6 +586,8 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
         rc = add_serials(pc, err);
     if (!rc)
         rc = add_flash(pc, err);
+    if (!rc)
+        rc = add_screen(pc, err);
     *out = &pc->board; /* devices hold wires into it: the caller destroys it after them */
     return rc;
 }
@@ -604,7 +623,7 @@ static int add_ide(struct pc *pc, struct error *err)
     dev_map(pc->ide, IDE_PIIX3_WIN_CONTROL1, &m->ports, 0x376);
     dev_wire(pc->ide, IDE_PIIX3_LINE_IRQ0, pc->isa_line[14]);
     dev_wire(pc->ide, IDE_PIIX3_LINE_IRQ1, pc->isa_line[15]);
-    return pci_add(q35_host_bus(pc->host), pc->ide, PCI_DEVFN(1, 0), err);
+    return pci_add(q35_host_bus(pc->host), pc->ide, PCI_DEVFN(29, 0), err);
 }
 
 static int pc_add_drive(struct board *b, const struct board_drive *d, struct error *err)
@@ -625,6 +644,23 @@ static int pc_add_drive(struct board *b, const struct board_drive *d, struct err
     return 0;
 }
 
+static struct fb *pc_screen(struct board *b)
+{
+    struct pc *pc = container_of(b, struct pc, board);
+
+    return pc->vga ? vga_bochs_fb(pc->vga) : NULL;
+}
+
+static void pc_key(struct board *b, unsigned code, bool down)
+{
+    i8042_key(container_of(b, struct pc, board)->kbd, code, down);
+}
+
+static void pc_mouse(struct board *b, int dx, int dy, int dz, unsigned buttons)
+{
+    i8042_mouse(container_of(b, struct pc, board)->kbd, dx, dy, dz, buttons);
+}
+
 static void pc_power_button(struct board *b)
 {
     acpi_pm_ich9_power_button(container_of(b, struct pc, board)->pm);
@@ -638,6 +674,9 @@ const struct board_type board_pc_1 = {
     .load = pc_load,
     .add_pci = pc_add_pci,
     .add_drive = pc_add_drive,
+    .screen = pc_screen,
+    .key = pc_key,
+    .mouse = pc_mouse,
     .power_button = pc_power_button,
     .destroy = pc_destroy,
 };

@@ -95,14 +95,15 @@ static int put_smbios(struct dev *fw_cfg, const struct smbios_config *c, struct 
 
 /* Settings of SeaBIOS: text also on the first serial port; a machine without a bootable disk stands
  * still instead of trying for ever. */
-static int put_settings(struct dev *fw_cfg, const struct firmware *fw, struct error *err)
+static int put_settings(struct dev *fw_cfg, const struct firmware *fw, bool serial_text,
+                        struct error *err)
 {
     uint8_t port[2], wait[4], one = 1;
 
     st_le16(port, 0x3f8);
     st_le32(wait, UINT32_MAX);
     if (fw_cfg_add_item(fw_cfg, FW_CFG_KEY_ARCH_IRQ0_OVERRIDE, &one, 1, err) ||
-        fw_cfg_add_file(fw_cfg, "etc/sercon-port", port, sizeof(port), err) ||
+        (serial_text && fw_cfg_add_file(fw_cfg, "etc/sercon-port", port, sizeof(port), err)) ||
         fw_cfg_add_file(fw_cfg, "etc/boot-fail-wait", wait, sizeof(wait), err))
         return -err->code;
     if (!fw->vgabios.size)
@@ -111,7 +112,7 @@ static int put_settings(struct dev *fw_cfg, const struct firmware *fw, struct er
 }
 
 int pc_firmware_files(struct pc_firmware *f, struct dev *fw_cfg, const struct acpi_config *acpi,
-                      const struct smbios_config *smbios, struct error *err)
+                      const struct smbios_config *smbios, bool serial_text, struct error *err)
 {
     int rc = put_e820(fw_cfg, smbios, err);
 
@@ -119,5 +120,5 @@ int pc_firmware_files(struct pc_firmware *f, struct dev *fw_cfg, const struct ac
         rc = put_smbios(fw_cfg, smbios, err);
     if (!rc)
         rc = acpi_files_put(fw_cfg, acpi, err);
-    return rc ? rc : put_settings(fw_cfg, f->image, err);
+    return rc ? rc : put_settings(fw_cfg, f->image, serial_text, err);
 }

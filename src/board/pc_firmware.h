@@ -25,8 +25,9 @@ int pc_firmware_memory(struct pc_firmware *f, struct machine *m, const struct fi
 void pc_firmware_load(struct pc_firmware *f);
 /* The chipset's PAM attributes of one of the shadows: bit 0 reads, bit 1 writes go to memory. */
 void pc_firmware_pam(void *opaque, unsigned shadow, unsigned attributes);
-/* Files: memory map, SMBIOS, ACPI, settings. */
+/* Files: memory map, SMBIOS, ACPI, settings. serial_text: the firmware's text goes to the first serial
+ * port too. */
 int pc_firmware_files(struct pc_firmware *f, struct dev *fw_cfg, const struct acpi_config *acpi,
-                      const struct smbios_config *smbios, struct error *err);
+                      const struct smbios_config *smbios, bool serial_text, struct error *err);
 
 #endif

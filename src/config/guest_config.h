@@ -26,6 +26,7 @@ struct guest_config {
     const char *mode; /* auto or a way */
     const char *board, *engine, *cpu_model;
     const char *kernel, *initrd, *append, *loader;
+    const char *display;
     const char *firmware, *firmware_log, *firmware_vars; /* bios, uefi, none; NULL: by what there is to boot */
     struct opt_list modules;
     uint64_t memory, cpus;

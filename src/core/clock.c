@@ -169,11 +169,12 @@ uint64_t clock_run_timers(struct clock *clock)
         list_remove(&t->node);
         __atomic_store_n(&t->deadline, UINT64_MAX, __ATOMIC_RELAXED);
         pthread_mutex_unlock(&clock->lock);
-        if (t->lock)
-            pthread_mutex_lock(t->lock);
+        pthread_mutex_t *lock = t->lock; /* fn may free the timer */
+        if (lock)
+            pthread_mutex_lock(lock);
         t->fn(t->opaque);
-        if (t->lock)
-            pthread_mutex_unlock(t->lock);
+        if (lock)
+            pthread_mutex_unlock(lock);
         next = UINT64_MAX;
         pthread_mutex_lock(&clock->lock);
     }

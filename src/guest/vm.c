@@ -17,12 +17,14 @@
 #include "core/blk.h"
 #include "core/way.h"
 #include "dev/virtio/virtio_balloon.h"
+#include "display/vnc.h"
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
 #include "guest/control.h"
 #include "guest/gdbstub.h"
 #include "guest/host.h"
+#include "guest/screen.h"
 #include "guest/vars.h"
 #include "guest/migrate.h"
 #include "guest/receive.h"
@@ -458,11 +460,15 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         return rc;
     bc.firmware = vm->firmware.kind ? &vm->firmware : NULL;
     bc.firmware_vars = vm->firmware_vars;
+    bc.screen = screen_wanted(vm->config->display, bc.firmware != NULL);
+    bc.serial_text = !vm->config->display || !strcmp(vm->config->display, "none");
     bc.debug = vm->firmware_log;
     bc.cpu_model = vm->model_name;
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
     rc = board->create(&vm->board, m, &bc, err);
     vm->disks.elsewhere = saved && saved->moving;
+    if (!rc)
+        rc = screen_open(&vm->vnc, vm->config->display, vm->guest.name, vm->board, &vm->loop, err);
     if (!rc)
         rc = disks_open(&vm->disks, &vm->config->disks, &vm->config->cdroms, vm->board, err);
     if (!rc)
@@ -697,6 +703,7 @@ void vm_destroy(struct vm *vm)
     if (vm->machine_ready) {
         machine_quit(&vm->machine);
         gdbstub_destroy(vm->gdb);
+        vnc_destroy(vm->vnc);
         shares_close(&vm->shares);
         if (vm->board && vm->board->type->let_go)
             vm->board->type->let_go(vm->board);

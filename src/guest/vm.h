@@ -52,6 +52,7 @@ struct vm {
     struct firmware firmware;
     struct chr *firmware_log;
     struct blk *firmware_vars;
+    struct vnc *vnc; /* --display */
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
     struct dev *balloon; /* NULL: none */

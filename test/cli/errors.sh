@@ -42,6 +42,8 @@ refused 2 'kernel' run --firmware none --disk ../noise,format=raw
 refused 2 'firmware bios and --kernel' run --firmware bios --kernel ../noise
 refused 2 'initrd goes with --kernel' run --disk ../noise,format=raw --initrd ../noise
 refused 2 'goes with --firmware uefi' run --disk ../noise,format=raw --firmware-vars vars
+refused 2 'no display is called' run --disk ../noise,format=raw --display sdl
+refused 2 'neither unix:PATH nor HOST:PORT' run --disk ../noise,format=raw --display vnc=here
 refused 2 'no virtio CD' run --cdrom ../noise,if=virtio
 refused 2 'settings of if=virtio' run --disk ../noise,format=raw,if=ide,queues=2
 refused 1 'no-such.iso' run --cdrom no-such.iso

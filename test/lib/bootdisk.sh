@@ -2,8 +2,9 @@
 #
 # bootdisk.sh: for test scripts that boot a disk by its own boot loader; after boot.sh:
 #
-#   bootdisk MODULES COMMAND   makes the disk image $bootdisk, whose guest loads the modules (with
-#                              virtio's), runs the command and powers off; or skips
+#   bootdisk MODULES COMMAND [SECONDS]   makes the disk image $bootdisk, whose guest loads the modules (with
+#                              virtio's), runs the command and powers off; or skips. GRUB's menu waits
+#                              that long
 #   firmware KIND              skips where the firmware is not there
 
 firmware() {
@@ -26,5 +27,5 @@ bootdisk() {
     # GRUB quotes blanks in a command line in its own way: the command is a file
     initrd --modules "$guests/cloud/root:virtio_pci,virtio_blk${1:+,$1}" --add "command=$TEST_TMP/command"
     tools/mkbootdisk -o "$bootdisk" --kernel "$guests/cloud/vmlinuz" --initrd "$initrd" \
-        --append 'console=ttyS0 quiet quad.run=/command' || die "mkbootdisk"
+        --append 'console=ttyS0 quiet quad.run=/command' --timeout "${3:-1}" || die "mkbootdisk"
 }

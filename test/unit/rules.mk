@@ -7,3 +7,4 @@ LIBS_test/unit/arch/decode_zydis := -lZydis -lZycore
 # MPFR judges the transcendental functions.
 TEST_SKIP += $(if $(wildcard /usr/include/mpfr.h),,test/unit/arch/softfloat_mpfr.c)
 LIBS_test/unit/arch/softfloat_mpfr := -lmpfr -lgmp
+LIBS_test/unit/dev/vga_bochs := -lz

@@ -131,6 +131,9 @@ static void script_links_tables(void **state)
     assert_int_equal(ld_le32(x + 4), 36 + 8 * ARRAY_LEN(order));
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         table(ld_le64(x + 36 + 8 * i), order[i]);
+    const uint8_t *r = table(ld_le32(rsdp.data + 16), "RSDT");
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        assert_int_equal(ld_le32(r + 36 + 4 * i), ld_le64(x + 36 + 8 * i));
     const uint8_t *fadt = table(ld_le64(x + 36), "FACP");
     table(ld_le32(fadt + 36), "FACS");
     table(ld_le64(fadt + 132), "FACS");
