@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 #include "proto/wire.h"
 #include "zone/tty.h"
 #include "zone/zone.h"
+#include "zone/zone_brand.h"
+#include "zone/zone_uname.h"
 
 #define IDLE_NS (UINT64_C(5) * 1000000000)
 #define LOG_LIMIT (256u << 10)
@@ -33,9 +36,19 @@ struct zone_host {
     size_t count;
     bool shared;
     int run_fd, lock_fd, listen_fd, signal_fd;
-    struct loop_io listen_io, signal_io;
+    struct loop_io listen_io, signal_io, notify_io;
+    char *notify_path; /* where zones' listeners arrive; NULL: none was needed yet */
+    struct list_node listeners;
     int status; /* of the last zone that ended */
     unsigned interrupts;
+};
+
+/* A seccomp listener of a zone of brand linux-RELEASE. */
+struct listener {
+    struct zone_host *host;
+    struct loop_io io;
+    char release[32];
+    struct list_node node;
 };
 
 struct hosted {
@@ -93,6 +106,89 @@ static int open_console(struct hosted *h, struct error *err)
     h->tty_io = (struct loop_io){
         .fd = h->zone->master, .events = LOOP_READ, .ready = tty_ready, .opaque = h};
     return loop_add(&h->host->loop, &h->tty_io, err);
+}
+
+/* -------------------------------------------------------------------------- listeners of brands */
+
+static void listener_free(struct listener *l)
+{
+    loop_remove(&l->host->loop, &l->io);
+    close(l->io.fd);
+    list_remove(&l->node);
+    free(l);
+}
+
+static void listener_ready(void *opaque, unsigned events)
+{
+    struct listener *l = opaque;
+
+    if (!(events & LOOP_READ) || !zone_uname_serve(l->io.fd, l->release))
+        listener_free(l);
+}
+
+static const char *brand_of(const struct zone_host *host, const char *name)
+{
+    list_for_each(it, &host->zones) {
+        const struct zone *z = list_entry(it, struct hosted, node)->zone;
+        if (z && !strcmp(z->config.name, name))
+            return z->config.brand;
+    }
+    return NULL;
+}
+
+/* From the job that booted the zone or executes in it, with the container's state. */
+static void listener_arrives(void *opaque, unsigned events)
+{
+    struct zone_host *host = opaque;
+    auto_close int sock = accept4(host->notify_io.fd, NULL, NULL, SOCK_CLOEXEC);
+    char text[4096];
+    int fd = -1;
+
+    (void)events;
+    ssize_t n = sock < 0 ? -1 : fd_receive_text(sock, &fd, text, sizeof(text));
+    json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
+    const char *id = json_string_value(json_object_get(json_object_get(o, "state"), "id"));
+    struct listener *l = xcalloc(1, sizeof(*l));
+    if (!id || fd < 0 || !zone_brand_release(brand_of(host, id), l->release, sizeof(l->release))) {
+        free(l);
+        base_close_fd(&fd);
+    } else {
+        l->host = host;
+        l->io = (struct loop_io){
+            .fd = fd, .events = LOOP_READ, .ready = listener_ready, .opaque = l};
+        list_append(&host->listeners, &l->node);
+        if (loop_add(&host->loop, &l->io, NULL))
+            listener_free(l);
+    }
+    json_decref(o);
+}
+
+static int open_notify(struct zone_host *host, struct zone *z, struct error *err)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char release[32];
+
+    if (!zone_brand_release(z->config.brand, release, sizeof(release)))
+        return 0;
+    if (!host->notify_path) {
+        auto_free char *dir = zone_run_dir();
+        auto_free char *path = xasprintf("%s.notify-%d", dir, (int)getpid());
+        if (strlen(path) >= sizeof(a.sun_path))
+            return fail(err, ENAMETOOLONG, "%s is too long for a socket", path);
+        strcpy(a.sun_path, path);
+        unlink(path);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 64) < 0)
+            return fail_errno(err, errno, "%s", path);
+        host->notify_io = (struct loop_io){
+            .fd = fd, .events = LOOP_READ, .ready = listener_arrives, .opaque = host};
+        int rc = loop_add(&host->loop, &host->notify_io, err);
+        if (rc)
+            return rc;
+        host->notify_path = take_ptr(path);
+    }
+    z->notify = xstrdup(host->notify_path);
+    return 0;
 }
 
 /* ---------------------------------------------------------------------------------------- zones */
@@ -192,6 +288,8 @@ static int host_zone(struct zone_host *host, const char *name, const int fds[3],
     list_append(&host->zones, &h->node);
     host->count++;
     int rc = zone_open(&h->zone, name, run_dir, err);
+    if (!rc)
+        rc = open_notify(host, h->zone, err);
     struct control_config c = {.guest = rc ? NULL : &h->zone->guest, .loop = &host->loop,
                                .name = name};
     if (!rc)
@@ -257,6 +355,7 @@ static int host_init(struct zone_host *host, bool shared, struct error *err)
     *host = (struct zone_host){
         .shared = shared, .run_fd = -1, .lock_fd = -1, .listen_fd = -1, .signal_fd = -1};
     list_init(&host->zones);
+    list_init(&host->listeners);
     /* a handful of descriptors a zone */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
@@ -276,6 +375,14 @@ static void host_fini(struct zone_host *host)
         struct hosted *h = list_entry(it, struct hosted, node);
         h->host->shared = false; /* no timer any more */
         hosted_free(h, NULL, NULL);
+    }
+    list_for_each_safe(it, &host->listeners)
+        listener_free(list_entry(it, struct listener, node));
+    if (host->notify_path) {
+        loop_remove(&host->loop, &host->notify_io);
+        close(host->notify_io.fd);
+        unlink(host->notify_path);
+        free(host->notify_path);
     }
     if (host->signal_fd >= 0) {
         loop_remove(&host->loop, &host->signal_io);

@@ -21,6 +21,7 @@
 #include "zone/hook.h"
 #include "zone/init.h"
 #include "zone/netns.h"
+#include "zone/notify.h"
 #include "zone/process.h"
 #include "zone/rdt.h"
 #include "base/root.h"
@@ -337,43 +338,6 @@ static int run_runtime_hooks(struct creation *k, struct error *err)
     return rc ? rc : hooks_run(&k->spec.hooks[HOOK_CREATE_RUNTIME], text, "createRuntime", err);
 }
 
-/* The listener's descriptor is taken from the process that loads the filter, and handed to the
- * agent with the state that the specification asks for. [OCI config-linux#containerprocessstate] */
-static int forward_listener(struct creation *k, int number, struct error *err)
-{
-    auto_close int pidfd = container_pidfd(&k->c);
-    auto_close int fd = -1;
-
-    if (pidfd < 0)
-        return fail_errno(err, -pidfd, "seccomp listener");
-    for (int i = 0; i < 2000 && fd < 0; i++) {
-        char self[40], link[64];
-        fd = pidfd_getfd(pidfd, number, 0);
-        if (fd < 0) {
-            if (errno != EBADF)
-                return fail_errno(err, errno, "seccomp listener");
-            poll(NULL, 0, 1);
-            continue;
-        }
-        snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-        ssize_t n = readlink(self, link, sizeof(link) - 1);
-        if (n < 0 || strncmp(link, "anon_inode:seccomp notify", 25) != 0)
-            return fail(err, EPROTO, "seccomp listener: another descriptor");
-    }
-    if (fd < 0)
-        return fail(err, ETIMEDOUT, "seccomp listener: the filter is not loaded");
-    auto_close int agent = unix_connect(k->in.seccomp.listener_path, SOCK_STREAM, err);
-    if (agent < 0)
-        return agent;
-    auto_free char *state = state_text(&k->c, ST_CREATING, false);
-    json_t *o = json_pack("{s:s,s:[s],s:i,s:s*,s:o}", "ociVersion", "1.2.0", "fds", "seccompFd",
-                          "pid", (int)k->c.pid, "metadata", k->in.seccomp.listener_metadata,
-                          "state", json_loads(state, 0, NULL));
-    auto_free char *text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return fd_send(agent, fd, text, err);
-}
-
 static int launch_error(const struct launch_report *r, const struct spec_process *p,
                         struct error *err)
 {
@@ -420,7 +384,7 @@ static int serve(struct creation *k, struct error *err)
             rc = run_runtime_hooks(k, err);
             break;
         case SYNC_SECCOMP:
-            rc = forward_listener(k, m.value, err);
+            rc = notify_forward(k->c.pid, m.value, &k->in.seccomp, &k->c, ST_CREATING, err);
             break;
         case SYNC_PID:
             return fail(err, EPROTO, "the container's process: unexpected message");

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/file.h"
 #include "zone/init.h"
+#include "zone/notify.h"
 #include "zone/process.h"
 #include "base/root.h"
 #include "zone/spec_tab.h"
@@ -214,6 +215,24 @@ static int exec_terminal(struct joining *j, struct error *err)
     return rc ? rc : tty_to_stdio(slave, err);
 }
 
+/* A filter that notifies has a listener of its own, which the runtime passes on (init.c has the same
+ * for the container's first process). The launch stage runs under it already. */
+static int load_notifying_filter(struct joining *j, struct error *err)
+{
+    struct sock_fprog prog = {.len = (unsigned short)j->seccomp.count, .filter = j->seccomp.insn};
+    struct sync_msg m = {.kind = SYNC_SECCOMP};
+    char go;
+
+    m.value = fcntl(j->sync, F_DUPFD_CLOEXEC, 3); /* the number that the listener will get */
+    close(m.value);
+    if (send(j->sync, &m, sizeof(m), MSG_NOSIGNAL) < 0)
+        return fail_errno(err, errno, "the runtime is gone");
+    if (sys_seccomp(SECCOMP_SET_MODE_FILTER, j->seccomp.flags | SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                    &prog) < 0)
+        return fail_errno(err, errno, "load the seccomp filter");
+    return recv(j->sync, &go, 1, 0) == 1 ? 0 : fail(err, EPIPE, "the runtime is gone");
+}
+
 static int set_up(struct joining *j, struct error *err)
 {
     struct spec_process *p = &j->proc;
@@ -255,7 +274,8 @@ static int set_up(struct joining *j, struct error *err)
     struct launch l = {
         .wait_fd = -1, .report_fd = j->sync, .proc_fd = -1, .fork = true,
         .session = true, .tty = p->terminal,
-        .filter = j->seccomp.insn, .filter_len = j->seccomp.count,
+        .filter = j->seccomp.notify ? NULL : j->seccomp.insn,
+        .filter_len = j->seccomp.notify ? 0 : j->seccomp.count,
         .filter_flags = j->seccomp.flags,
         .argv = p->args, .envp = process_env(p),
     };
@@ -268,7 +288,7 @@ static int set_up(struct joining *j, struct error *err)
     if ((rc = process_program(p, &program, err)))
         return rc;
     l.program = program;
-    l.set_caps = admin;
+    l.set_caps = admin && !j->seccomp.notify;
     l.cap_effective = id.effective;
     l.cap_permitted = id.permitted;
     l.cap_inheritable = id.inheritable;
@@ -286,6 +306,8 @@ static int set_up(struct joining *j, struct error *err)
     if ((rc = close_on_exec_from(3u + (unsigned)j->preserve)))
         return fail_errno(err, -rc, "close descriptors");
     if ((rc = process_rlimits(p, 0, err)))
+        return rc;
+    if (j->seccomp.notify && (rc = load_notifying_filter(j, err)))
         return rc;
     rc = launch_enter(image, &l);
     return fail_errno(err, -rc, "run the launch image");
@@ -352,7 +374,11 @@ static pid_t await_program(struct joining *j, pid_t helper, struct error *err)
             rc = fail(err, EPROTO, "the new process: message of %zd bytes", n);
         else if (m.kind == LAUNCH_PID && !pid && m.value > 0)
             pid = m.value;
-        else if (m.kind == SYNC_ERROR)
+        else if (m.kind == SYNC_SECCOMP) {
+            rc = notify_forward(helper, m.value, &j->seccomp, &j->c, ST_RUNNING, err);
+            if (rc || send(j->parent_sync, "g", 1, MSG_NOSIGNAL) != 1)
+                shutdown(j->parent_sync, SHUT_RDWR); /* it ends then */
+        } else if (m.kind == SYNC_ERROR)
             rc = fail(err, m.value > 0 ? m.value : EIO, "%s", m.text);
         else if (m.kind == LAUNCH_EXEC_FAIL)
             rc = fail_errno(err, m.value, "exec %s", j->proc.args[0]);
@@ -424,8 +450,6 @@ static int exec_in(struct joining *j, int *status, struct error *err)
         }
     if (j->spec.seccomp && (rc = seccomp_compile(j->spec.seccomp, &opt, &j->seccomp, err)))
         return rc;
-    if (j->seccomp.notify) /* the container's filter has the listener; a second has none */
-        return fail(err, ENOTSUP, "exec in a container whose seccomp profile notifies");
     j->pidfd = container_pidfd(&j->c);
     if (j->pidfd < 0)
         return fail_errno(err, -j->pidfd, "the container's process");

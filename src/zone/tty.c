@@ -67,17 +67,15 @@ int fd_send(int sock, int fd, const char *name, struct error *err)
     return 0;
 }
 
-int fd_receive(int sock)
+ssize_t fd_receive_text(int sock, int *fd, char *text, size_t room)
 {
     union {
         char buf[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } u;
-    char data[256];
-    struct iovec iov = {data, sizeof(data)};
+    struct iovec iov = {text, room};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf,
                          .msg_controllen = sizeof(u.buf)};
-    int fd;
 
     ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
     if (n < 0)
@@ -86,8 +84,17 @@ int fd_receive(int sock)
     if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
         c->cmsg_len != CMSG_LEN(sizeof(int)))
         return -EPROTO;
-    memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-    return fd;
+    memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+    return n;
+}
+
+int fd_receive(int sock)
+{
+    char data[256];
+    int fd = -1;
+    ssize_t n = fd_receive_text(sock, &fd, data, sizeof(data));
+
+    return n < 0 ? (int)n : fd;
 }
 
 int unix_connect(const char *path, int type, struct error *err)

@@ -5,6 +5,8 @@
 #ifndef QUAD_ZONE_TTY_H
 #define QUAD_ZONE_TTY_H
 
+#include <sys/types.h>
+
 #include "base/base.h"
 
 /* A pair from the devpts at `devpts` (directory descriptor), or of the host where that is -1. */
@@ -14,6 +16,8 @@
 [[nodiscard]] int fd_send(int sock, int fd, const char *name, struct error *err);
 /* Receive one; -errno on failure. Data is dropped. */
 int fd_receive(int sock);
+/* As fd_receive, with the data (one message): its length. */
+ssize_t fd_receive_text(int sock, int *fd, char *text, size_t room);
 /* Connect to a unix socket by path. */
 [[nodiscard]] int unix_connect(const char *path, int type, struct error *err);
 /* Standard input, output and error become the slave. */
