@@ -61,9 +61,11 @@ static int rm_one(const char *name, void *opaque)
         roster_unknown(name, &err);
         return guests_failed(&err);
     }
+    bool layered = zone_admin_is_layered(name);
     if (folder_remove(name, &err))
         return guests_failed(&err);
-    zone_admin_collect();
+    if (layered)
+        zone_admin_collect();
     log_notice("%s: removed", name);
     return EXIT_OK;
 }

@@ -50,7 +50,7 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, zone.workdir, .name = "workdir", .letter = 'w', .kind = OPT_STRING,
         .arg = "PATH", .help = "zone: where its program begins"),
     OPT(struct guest_config, zone.net, .name = "net", .kind = OPT_STRING, .arg = "HOW",
-        .help = "zone: bridge, none, host, shared:ADDRESS (bridge)"),
+        .help = "zone: bridge, none, host (bridge)"),
     OPT(struct guest_config, zone.brand, .name = "brand", .kind = OPT_STRING, .arg = "BRAND",
         .help = "zone: native, i386, linux-RELEASE: what uname and the kernel's calls look like"),
     OPT(struct guest_config, zone.autostart, .name = "autostart", .kind = OPT_UINT, .arg = "N",

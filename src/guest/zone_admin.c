@@ -2,6 +2,7 @@
 #include "guest/zone_admin.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -164,12 +165,21 @@ int zone_admin_autostart(struct error *err)
     return worst;
 }
 
+bool zone_admin_is_layered(const char *zone)
+{
+    auto_free char *layers = folder_path(zone, "layers");
+    struct error none;
+    struct stat st;
+    json_t *names = zone_is(zone) ? zone_admin_snapshots(zone, &none) : NULL;
+    bool any = json_array_size(names) || (!stat(layers, &st) && st.st_size > 0);
+
+    json_decref(names);
+    return any;
+}
+
 void zone_admin_collect(void)
 {
-    auto_free char *layers = store_path("layers", NULL);
-
-    if (!access(layers, F_OK))
-        zone_root_collect();
+    zone_root_collect();
 }
 
 void zone_admin_print_brands(FILE *out)

@@ -22,7 +22,8 @@ json_t *zone_admin_snapshots(const char *zone, struct error *err); /* array of n
 [[nodiscard]] int zone_admin_start(const char *zone, bool *is_zone, struct error *err);
 /* Start those that say so, lowest number first. */
 [[nodiscard]] int zone_admin_autostart(struct error *err);
-/* Layers that no zone needs any more. */
+/* Does it stand on layers, or keep snapshots? And: remove layers that no zone needs any more. */
+bool zone_admin_is_layered(const char *zone);
 void zone_admin_collect(void);
 void zone_admin_print_brands(FILE *out);
 

@@ -57,3 +57,36 @@ char *__dcigettext(const char *domain, const char *msg1, const char *msg2, int p
     (void)category;
     return (char *)msg1;
 }
+
+/* comparing without case: the library has each four times, for as many processors */
+static int compare_nocase(const char *a, const char *b, unsigned long n)
+{
+    for (; n; n--, a++, b++) {
+        int x = *a >= 'A' && *a <= 'Z' ? *a + 32 : *a, y = *b >= 'A' && *b <= 'Z' ? *b + 32 : *b;
+        if (x != y || !x)
+            return x - y;
+    }
+    return 0;
+}
+
+#define NOCASE(name)                       \
+    int name(const char *a, const char *b); \
+    int name(const char *a, const char *b)  \
+    {                                      \
+        return compare_nocase(a, b, -1ul); \
+    }
+#define NOCASE_N(name)                                     \
+    int name(const char *a, const char *b, unsigned long n); \
+    int name(const char *a, const char *b, unsigned long n)  \
+    {                                                      \
+        return compare_nocase(a, b, n);                    \
+    }
+/* those that take a locale have it last, where these do not look */
+NOCASE(strcasecmp)
+NOCASE(__strcasecmp)
+NOCASE(strcasecmp_l)
+NOCASE(__strcasecmp_l)
+NOCASE_N(strncasecmp)
+NOCASE_N(__strncasecmp)
+NOCASE_N(strncasecmp_l)
+NOCASE_N(__strncasecmp_l)

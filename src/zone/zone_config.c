@@ -106,7 +106,7 @@ static void read_limits(struct json_reader *r, const json_t *o, struct zone_limi
     }
 }
 
-static enum zone_net read_net(struct json_reader *r, struct zone_config *c)
+static enum zone_net read_net(struct json_reader *r, const struct zone_config *c)
 {
     const char *net = jr_string(r, c->doc, "", "net");
 
@@ -116,14 +116,7 @@ static enum zone_net read_net(struct json_reader *r, struct zone_config *c)
         return ZONE_NET_NONE;
     if (!strcmp(net, "host"))
         return ZONE_NET_HOST;
-    if (!strncmp(net, "shared:", 7)) {
-        c->address = net + 7;
-        struct in_addr a;
-        if (inet_pton(AF_INET, c->address, &a) != 1)
-            jr_fail(r, "net: \"%s\" is no IPv4 address", c->address);
-        return ZONE_NET_SHARED;
-    }
-    jr_fail(r, "net: \"%s\" is none of bridge, none, host, shared:ADDRESS", net);
+    jr_fail(r, "net: \"%s\" is none of bridge, none, host", net);
     return ZONE_NET_NONE;
 }
 

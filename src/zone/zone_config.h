@@ -35,11 +35,11 @@ extern const struct zone_limit_info zone_limit_info[]; /* ends with name NULL */
 [[nodiscard]] int zone_limit_set(struct zone_limits *l, const char *key, const char *value,
                                  struct error *err);
 
-enum zone_net { ZONE_NET_BRIDGE, ZONE_NET_NONE, ZONE_NET_HOST, ZONE_NET_SHARED };
+enum zone_net { ZONE_NET_BRIDGE, ZONE_NET_NONE, ZONE_NET_HOST };
 
 struct zone_config {
     json_t *doc; /* owns the strings */
-    const char *name, *image, *brand, *hostname, *user, *workdir, *address;
+    const char *name, *image, *brand, *hostname, *user, *workdir;
     const char **command; /* NULL: what the image says */
     const char **env;     /* NAME=VALUE */
     const char **volumes; /* DIR:PATH[:ro] */

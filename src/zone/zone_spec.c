@@ -311,11 +311,11 @@ static json_t *mounts_of(const struct zone_config *c, const struct zone_place *p
                                       "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"));
     json_array_append_new(m, mount_of("/dev/shm", "tmpfs", "shm", "nosuid,nodev,mode=1777"));
     json_array_append_new(m, mount_of("/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"));
-    if (c->net == ZONE_NET_HOST || c->net == ZONE_NET_SHARED)
+    if (c->net == ZONE_NET_HOST)
         json_array_append_new(m, mount_of("/sys", "bind", "/sys", "rbind,nosuid,noexec,nodev,ro"));
     else
         json_array_append_new(m, mount_of("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"));
-    if (c->net != ZONE_NET_HOST && c->net != ZONE_NET_SHARED)
+    if (c->net != ZONE_NET_HOST)
         json_array_append_new(m, mount_of("/sys/fs/cgroup", "cgroup", "cgroup",
                                           c->init ? "nosuid,noexec,nodev,relatime"
                                                   : "nosuid,noexec,nodev,relatime,ro"));

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The same tests on a host whose controllers are all cgroup v2's: Debian's cloud kernel, booted with
-# cgroup_no_v1=all under QEMU (TCG where there is no KVM), on a root in memory.
+# cgroup_no_v1=all under quad run --mode full, on a root in memory.
 # test-long: it boots a machine
 # test-timeout: 1200
 set -u
 . test/lib/zone.sh
-command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is missing"
 [ "$(uname -m)" = x86_64 ] || skip "an x86-64 kernel is booted"
 tools/fetch-kernel -q cloud busybox >"$TEST_TMP/fetch" 2>&1 || skip "$(tail -n 1 "$TEST_TMP/fetch")"
 list=${ZONE_TESTS:-life limits hooks seccomp config}
@@ -51,9 +50,8 @@ for f in test/zone/*.sh test/lib/zone.sh; do set -- "$@" --add "$f=$f"; done
 tools/mkinitramfs -o "$TEST_TMP/initrd" --init "$TEST_TMP/init" --add "build/quad-oci=$oci" \
     --add "tests=$TEST_TMP/tests" "$@" || die "no initramfs"
 kernel=build/guest/cloud/vmlinuz
-[ ! -w /dev/kvm ] || kvm=-enable-kvm
-timeout 1100 qemu-system-x86_64 ${kvm:-} -nographic -no-reboot -m 1500 -kernel $kernel -initrd "$TEST_TMP/initrd" \
-    -append "console=ttyS0 quiet cgroup_no_v1=all" >"$out" 2>&1 </dev/null
+timeout 1100 "$QUAD" run --mode full -m 1500M --kernel $kernel --initrd "$TEST_TMP/initrd" \
+    --append "console=ttyS0 quiet cgroup_no_v1=all" --on-reboot exit >"$out" 2>&1 </dev/null
 want 'controllers: .*memory'
 for t in $list; do
     want "RESULT $t (0|77)"
