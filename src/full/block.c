@@ -27,18 +27,31 @@ void block_cache_fini(struct block_cache *bc)
     munmap(bc->arena, ARENA_SIZE);
 }
 
-void block_cache_clear(struct block_cache *bc)
-{
-    memset(bc->hash, 0, BLOCK_HASH_SIZE * sizeof(*bc->hash));
-    bc->used = 0;
-}
-
 _Static_assert(BLOCK_HASH_SIZE == (size_t)1 << HASH_BITS, "");
 
 static size_t hash_of(uint64_t gpa, uint32_t mode)
 {
     return (size_t)(((gpa ^ (uint64_t)mode << 20) * UINT64_C(0x9e3779b97f4a7c15)) >>
                     (64 - HASH_BITS));
+}
+
+static size_t size_of(const struct block *b)
+{
+    return ALIGN_UP(sizeof(*b) + b->n * sizeof(b->insns[0]), (size_t)16);
+}
+
+/* A few blocks are taken out one by one. */
+void block_cache_clear(struct block_cache *bc)
+{
+    if (bc->used > (size_t)1 << 20)
+        memset(bc->hash, 0, BLOCK_HASH_SIZE * sizeof(*bc->hash));
+    else
+        for (size_t at = 0; at < bc->used;) {
+            const struct block *b = (const struct block *)(const void *)(bc->arena + at);
+            bc->hash[hash_of(b->gpa, b->mode)] = NULL;
+            at += size_of(b);
+        }
+    bc->used = 0;
 }
 
 static struct block *block_alloc(struct block_cache *bc)
@@ -56,7 +69,7 @@ static void block_keep(struct block_cache *bc, struct block *b)
 {
     size_t h = hash_of(b->gpa, b->mode);
 
-    bc->used += ALIGN_UP(sizeof(*b) + b->n * sizeof(b->insns[0]), (size_t)16);
+    bc->used += size_of(b);
     b->next = bc->hash[h];
     bc->hash[h] = b;
 }

@@ -13,6 +13,14 @@
 
 /* ------------------------------------------------------------------------------ asids, flushes */
 
+static void epoch_end(struct x86_cpu *c)
+{
+    struct x86_mmu *mmu = c->mmu;
+
+    memset(mmu->fetched, 0, sizeof(mmu->fetched));
+    c->tlb_epoch++;
+}
+
 static void tlb_clear(struct x86_cpu *c)
 {
     struct x86_mmu *mmu = c->mmu;
@@ -21,7 +29,7 @@ static void tlb_clear(struct x86_cpu *c)
     memset(mmu->large_2m, 0, sizeof(mmu->large_2m));
     memset(mmu->large_1g, 0, sizeof(mmu->large_1g));
     mmu->any_large = false;
-    c->tlb_epoch++;
+    epoch_end(c);
 }
 
 /* Point c->asid at the current address space; a new number where it has none. */
@@ -107,7 +115,6 @@ void x86_tlb_flush_page(struct x86_cpu *c, uint64_t lin)
     struct x86_mmu *mmu = c->mmu;
 
     mmu->n_flush_page++;
-    c->tlb_epoch++;
     if (hash_test(mmu->large_1g, lin >> 30)) {
         x86_tlb_flush_all(c);
         return;
@@ -116,9 +123,12 @@ void x86_tlb_flush_page(struct x86_cpu *c, uint64_t lin)
     if (mmu->any_large && (hash_test(mmu->large_2m, lin >> 21) ||
                            hash_test(mmu->large_2m, (lin >> 21) ^ 1))) {
         uint64_t base = ALIGN_DOWN(lin, UINT64_C(0x400000));
+        epoch_end(c);
         for (uint64_t p = base; p < base + 0x400000; p += PAGE_SIZE_4K)
             entry_drop(c, p);
     } else {
+        if (hash_test(mmu->fetched, lin >> 12))
+            epoch_end(c);
         entry_drop(c, lin);
     }
     x86_end_block(c);
@@ -509,6 +519,7 @@ const uint8_t *x86_fetch_page(struct x86_cpu *c, uint64_t lin, uint64_t *gpa,
     if ((c->mode & MODE_CODE64) && !x86_is_canonical(lin))
         x86_gp0(c);
     struct x86_xlat x = translate(c, lin & lin_mask(c), ACC_EXEC, current_ctx(c));
+    hash_set(((struct x86_mmu *)c->mmu)->fetched, (lin & lin_mask(c)) >> 12);
     *gpa = x.pa & X86_PAGE_MASK;
     *slot = x.e ? mem_find(c->mem, x.pa) : NULL;
     if (!*slot)

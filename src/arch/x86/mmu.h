@@ -16,6 +16,9 @@ struct x86_mmu {
      * INVLPG there has to drop more than one entry. */
     uint64_t large_2m[64], large_1g[64];
     bool any_large;
+    /* Pages (hashed) that instructions were fetched from in this epoch: only an INVLPG of such a one
+     * ends it. */
+    uint64_t fetched[64];
     uint64_t mem_generation; /* of core/mem when the TLB was last emptied */
     uint64_t n_fill, n_flush_all, n_flush_page, n_walk_fault; /* counters */
 };

@@ -43,10 +43,10 @@ enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2, JIT_VEC_OUT = 4, JIT_X87_OUT = 8, JIT_NO_
 struct jump {
     uint64_t lin, tag;
     struct block *block;
-    const void *code; /* never NULL: exit_jump where there is none */
+    const void *code;
 };
 
-#define JUMP_BITS 15
+#define JUMP_BITS 16
 #define TAGS 256
 
 struct code_cache {
@@ -59,13 +59,14 @@ struct code_cache {
 struct jit_vcpu {
     struct x86_cpu *cpu;
     struct block_cache blocks;
-    struct jump jumps[1u << JUMP_BITS];
+    struct jump jumps[1u << JUMP_BITS];      /* native code looks here: all have code */
+    struct jump cold_jumps[1u << JUMP_BITS]; /* only jit.c does: none has */
     struct code_cache code;
     uint64_t mem_generation;
     uint64_t n_full; /* of blocks, when the code was last dropped */
     /* Stubs, as executable addresses. */
     void (*enter)(const void *code);
-    const uint8_t *exit, *exit_jump, *exit_link, *lookup_far, *helper, *helper_last, *note, *exit_spilled,
+    const uint8_t *exit, *exit_link, *lookup_far, *helper, *helper_last, *note, *exit_spilled,
         *vec_in, *x87_in;
     struct gen *gen; /* the backend's, owned */
     /* The tag of the current context, and those of some contexts before. */

@@ -19,7 +19,7 @@
 #include "full/run.h"
 
 /* Times that a block is run by its operations' functions before it is worth translating. */
-#define HEAT 12
+#define HEAT 6
 #define CODE_SIZE ((size_t)64 << 20)
 /* Far jumps that the jump cache serves before one is linked. */
 #define RELINK 16
@@ -196,9 +196,9 @@ static void cache_fini(struct code_cache *cc)
 static void drop_code(struct jit_vcpu *jv)
 {
     block_cache_clear(&jv->blocks);
-    memset(jv->jumps, 0, sizeof(jv->jumps));
-    for (size_t i = 0; i < ARRAY_LEN(jv->jumps); i++)
-        jv->jumps[i].code = jv->exit_jump;
+    /* What the tables of jumps remember has a tag that no context will have again. */
+    memset(jv->tags, 0, sizeof(jv->tags));
+    jv->raw_tag = UINT64_MAX;
     jv->code.used = jv->code.base_used;
     jv->code.cold_used = jv->code.cold_base;
     jv->cpu->scratch[JIT_LINK] = 0;
@@ -206,17 +206,25 @@ static void drop_code(struct jit_vcpu *jv)
     jv->n_flush++;
 }
 
-static struct jump *jump_of(struct jit_vcpu *jv, uint64_t lin, uint32_t tag)
+static struct jump *jump_of(struct jump *jumps, uint64_t lin, uint32_t tag)
 {
-    return &jv->jumps[(lin ^ lin >> JUMP_BITS ^ tag) & ((1u << JUMP_BITS) - 1)];
+    return &jumps[(lin ^ lin >> JUMP_BITS ^ tag) & ((1u << JUMP_BITS) - 1)];
+}
+
+static bool is_jump(const struct jump *j, uint64_t lin, uint32_t tag)
+{
+    return j->lin == lin && j->tag == tag && block_is_fresh(j->block);
 }
 
 static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
 {
     uint32_t tag = tag_of(jv, c);
-    struct jump *j = jump_of(jv, lin, tag);
+    struct jump *j = jump_of(jv->jumps, lin, tag);
 
-    if (likely(j->lin == lin && j->tag == tag && block_is_fresh(j->block)))
+    if (likely(is_jump(j, lin, tag)))
+        return j->block;
+    j = jump_of(jv->cold_jumps, lin, tag);
+    if (is_jump(j, lin, tag) && !j->block->code)
         return j->block;
     struct block *b = block_find(&jv->blocks, c, lin);
     if (jv->n_full != jv->blocks.n_full) { /* the arena began anew under all code */
@@ -225,7 +233,8 @@ static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
     }
     if (b->genp2 || !block_is_fresh(b))
         return b; /* not to be remembered */
-    *jump_of(jv, lin, tag_of(jv, c)) = (struct jump){lin, tag_of(jv, c), b, b->code ? b->code : jv->exit_jump};
+    tag = tag_of(jv, c);
+    *jump_of(b->code ? jv->jumps : jv->cold_jumps, lin, tag) = (struct jump){lin, tag, b, b->code};
     return b;
 }
 
@@ -254,9 +263,10 @@ static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, u
         perf_line(jv, b->code, b->code_bytes, lin, "");
         perf_line(jv, b->cold, b->cold_bytes, lin, "_cold");
     }
-    struct jump *j = jump_of(jv, lin, tag_of(jv, c));
-    if (j->block == b && j->lin == lin && j->tag == tag_of(jv, c))
-        j->code = b->code;
+    if (b->genp2)
+        return; /* whether it is good is not seen by its first page alone: never remembered */
+    uint32_t tag = tag_of(jv, c);
+    *jump_of(jv->jumps, lin, tag) = (struct jump){lin, tag, b, b->code};
 }
 
 /* ----------------------------------------------------------------------------------------- loop */

@@ -42,6 +42,7 @@ enum slow_kind {
     SLOW_SIMD, /* vector registers are not in the host's, or forbidden */
     SLOW_LINK, /* the end of a unit whose successor on the page is not linked */
     SLOW_FAR,  /* the same on another page, or it was linked under another tag */
+    SLOW_AWAY, /* an indirect jump or return whose target is not in the jump cache: out */
     SLOW_SIDE, /* a branch that leaves the unit in its midst */
     SLOW_ENTRY, /* a request, or the code has changed: out before the first instruction */
 };
@@ -180,6 +181,12 @@ void gen_slow_x87(struct gen *g);
 /* Write what n says, or what is still to be written; loses S0. */
 void gen_x87_note(struct gen *g, const struct x87_note *n);
 void gen_x87_flush(struct gen *g);
+
+/* What RET takes off the stack. */
+static inline int32_t ret_pops(const struct x86_insn *in)
+{
+    return 8 + (in->src == X86_IMM ? (uint16_t)in->imm : 0);
+}
 
 /* Slow paths and links (gen_slow.c). */
 struct slow *slow_new(struct gen *g, enum slow_kind kind);

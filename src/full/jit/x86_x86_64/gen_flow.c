@@ -61,10 +61,12 @@ static bool jcc(struct gen *g)
 }
 
 /* ADDR is a branch target from a register or memory: ENTRY becomes its place in the jump cache. One
- * that is not there (also any that is not canonical) goes by the function, before anything commits. */
-static void look_up(struct gen *g)
+ * that is not there (also any that is not canonical) leaves native code, before anything commits:
+ * `away`, or by the function. */
+static void look_up(struct gen *g, bool away)
 {
     struct as *a = &g->as;
+    uint8_t *miss[2];
 
     fl_save(g);
     as_mov(a, 8, ENTRY, ADDR);
@@ -78,10 +80,13 @@ static void look_up(struct gen *g)
     as_8(a, 5);
     as_alu(a, 8, 0x02, ENTRY, GS(OFF_SCRATCH(JIT_JUMPS)));
     as_alu(a, 8, 0x3a, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
-    gen_slow_if(g, CC_NE, true);
+    miss[0] = as_jump(a, CC_NE);
     as_alu(a, 4, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
-    gen_slow_if(g, CC_NE, true);
+    miss[1] = as_jump(a, CC_NE);
     fl_lost(g);
+    struct slow *s = slow_new(g, away ? SLOW_AWAY : SLOW_LAST);
+    for (unsigned i = 0; i < 2; i++)
+        s->from[s->nfrom++] = miss[i];
 }
 
 /* ADDR is the target, ENTRY its place in the jump cache. */
@@ -107,14 +112,14 @@ static bool ret(struct gen *g)
     as_mov(a, 8, ADDR, H_R12);
     gen_check(g, 8, false, true);
     as_load(a, 8, ADDR, MEM(ADDR, 0));
-    look_up(g);
-    as_lea(a, H_R12, H_R12, -1, 0, 8 + (int32_t)(g->in->src == X86_IMM ? (uint16_t)g->in->imm : 0));
+    look_up(g, true);
+    as_lea(a, H_R12, H_R12, -1, 0, ret_pops(g->in));
     jump_there(g);
     return true;
 }
 
 /* The target of an indirect jump or call into ADDR. */
-static bool target(struct gen *g)
+static bool target(struct gen *g, bool away)
 {
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
@@ -128,13 +133,13 @@ static bool target(struct gen *g)
     } else {
         as_mov(a, 8, ADDR, reg_in(g, in->src, ADDR));
     }
-    look_up(g);
+    look_up(g, away);
     return true;
 }
 
 static bool jmp_ind(struct gen *g)
 {
-    if (!target(g))
+    if (!target(g, true))
         return false;
     jump_there(g);
     return true;
@@ -173,7 +178,7 @@ static bool call_ind(struct gen *g)
 {
     struct as *a = &g->as;
 
-    if (!target(g))
+    if (!target(g, false))
         return false;
     as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), ADDR);
     as_store(a, 8, GS(OFF_SCRATCH(JIT_ENTRY)), ENTRY);

@@ -108,6 +108,28 @@ static void emit_far(struct gen *g, const uint8_t *site, int64_t off)
     jump(g, g->jv->lookup_far);
 }
 
+/* ADDR is where control goes, if it is canonical. Flags are in memory. */
+static void emit_away(struct gen *g, const struct slow *s)
+{
+    struct as *a = &g->as;
+
+    as_mov(a, 8, S0, ADDR);
+    as_op(a, 0, 8, 0xc1, 4, R(S0), false); /* shl 16, sar 16 */
+    as_8(a, 16);
+    as_op(a, 0, 8, 0xc1, 7, R(S0), false);
+    as_8(a, 16);
+    as_alu(a, 8, 0x3a, S0, R(ADDR));
+    uint8_t *bad = as_jump(a, CC_NE);
+    if (s->in->op == X86_OP_ret_near)
+        as_lea(a, H_R12, H_R12, -1, 0, ret_pops(s->in));
+    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+    jump(g, g->jv->exit);
+    if (!a->full)
+        as_patch(bad, a->p);
+    arguments(g, s);
+    jump(g, g->jv->helper_last);
+}
+
 /* Off the unit's way: undo what was counted too much, go. */
 static void emit_side(struct gen *g, struct slow *s)
 {
@@ -174,6 +196,9 @@ void slow_emit(struct gen *g, struct slow *s)
         break;
     case SLOW_FAR:
         emit_far(g, s->resume, s->off);
+        break;
+    case SLOW_AWAY:
+        emit_away(g, s);
         break;
     case SLOW_SIDE:
         emit_side(g, s);

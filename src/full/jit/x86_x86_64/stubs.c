@@ -203,10 +203,6 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     const uint8_t *exit_far = a->p;
     to_c(a);
     leave(a);
-    /* The jump cache has no code for the target: ENTRY is its place there. */
-    const uint8_t *exit_jump = a->p;
-    as_load(a, 8, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
-    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
     exit = a->p; /* nothing to link */
     to_c(a);
     exit_spilled = a->p;
@@ -230,7 +226,6 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     stub_vec_in(a);
 
     jv->exit = exit + cc->to_rx;
-    jv->exit_jump = exit_jump + cc->to_rx;
     jv->exit_link = exit_link + cc->to_rx;
     jv->exit_spilled = exit_spilled + cc->to_rx;
     jv->helper = helper + cc->to_rx;

@@ -76,7 +76,8 @@ static const struct block *unit_next(struct gen *g, int64_t off)
         return NULL;
     const struct block *b = block_peek(&g->jv->blocks, (g->b->gpa & ~UINT64_C(0xfff)) + (uint64_t)off,
                                        g->b->mode);
-    if (!b || b->genp2 || (!b->heat && !b->code) || g->ninsns + b->n > UNIT_INSNS_MAX)
+    /* What was never run is probably cold; what has code is linked to, not written again. */
+    if (!b || b->genp2 || !b->heat || b->code || g->ninsns + b->n > UNIT_INSNS_MAX)
         return NULL;
     for (unsigned i = 0; i < g->nunit; i++)
         if (g->unit[i] == b)
