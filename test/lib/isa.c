@@ -192,6 +192,10 @@ int isa_run_all(const struct CMUnitTest *tests, size_t n)
         return 0;
     for (size_t i = 0; registry_engines[i]; i++) {
         const struct engine_type *engine = registry_engines[i];
+        struct engine_caps caps = {0};
+        struct error why;
+        if (engine->probe(&caps, &why)) /* not on this host */
+            continue;
         if (*only ? !strcmp(only, engine->name) : !strcmp(engine->way, "full"))
             rc += run_engine(engine, tests, n);
     }
