@@ -33,6 +33,7 @@ struct opt {
     const char *arg;     /* value's name in help: "FILE" */
     const char *choices; /* OPT_ENUM: "a|b|c" */
     uint64_t min, max;   /* OPT_UINT, OPT_SIZE; max 0 = no limit */
+    const char *path;    /* what of it is a path: "": it begins with one; "/": if it has a slash */
     bool run_only;       /* says how something is run now, not what it is: not kept */
     const char *help;
 };

@@ -5,6 +5,7 @@
 #include "cli/run_command.h"
 #include "cli/runner.h"
 #include "guest/zone_run.h"
+#include "config/guest_file.h"
 #include "image/store.h"
 
 extern const struct command command_run;
@@ -12,6 +13,13 @@ extern const struct command command_run;
 /* A name without a slash is a guest that has a disk, then an image, then a file. */
 static int take_operand(struct guest_config *c, const char *word, struct error *err)
 {
+    if (guest_file_name(word)) {
+        if (c->file && strcmp(c->file, word))
+            return fail(err, EINVAL, "one guest file is enough, not \"%s\" and \"%s\"", c->file,
+                        word);
+        c->file = word;
+        return 0;
+    }
     if (c->image)
         return fail(err, EINVAL, "one image is enough, not \"%s\" and \"%s\"", c->image, word);
     c->image = word;
@@ -32,6 +40,19 @@ static int parse(struct guest_config *c, int argc, char **argv, struct error *er
             rc = take_operand(c, argv[at], err);
     }
     return rc;
+}
+
+/* The guest file first, wherever it stands; the command line overrides it. */
+static int parse_both(struct guest_config *c, int argc, char **argv, struct error *err)
+{
+    struct guest_config look;
+
+    guest_config_init(&look);
+    int rc = parse(&look, argc, argv, err);
+    if (!rc && look.file && !look.help)
+        rc = guest_file_load(c, look.file, err);
+    guest_config_fini(&look);
+    return rc ? rc : parse(c, argc, argv, err);
 }
 
 static int run_machine(struct guest_config *c)
@@ -58,7 +79,7 @@ static int parse_all(struct guest_config *c, int argc, char **argv, struct error
     const uint64_t memory = c->memory, cpus = c->cpus;
 
     c->memory = c->cpus = 0;
-    int rc = parse(c, argc, argv, err);
+    int rc = parse_both(c, argc, argv, err);
     c->zone.memory = c->memory;
     c->zone.cpus = c->cpus;
     c->memory = c->memory ? c->memory : memory;
@@ -83,6 +104,8 @@ static int run(int argc, char **argv)
         code = command_usage(&command_run, &err);
     else if (c.help)
         help_print(&command_run, stdout), code = EXIT_OK;
+    else if (c.print_config)
+        guest_file_print(&c, stdout), code = EXIT_OK;
     else if (words && (!*words || !c.image))
         fail(&err, EINVAL, "-- wants an image and a command; try: quad run web --rm -- make test"),
             code = command_usage(&command_run, &err);
@@ -110,6 +133,7 @@ static const struct command_example examples[] = {
     {"quad run alpine --mode zone -it --rm -- sh", "a shell in a zone of an imported image"},
     {"quad run -d --name web nginx --mode zone --forward 8080:80 -m 256M",
      "a zone in the background, with a published port and a limit"},
+    {"quad run guest.yaml --memory 2G", "a guest file, with more memory than it says"},
     {"quad run --kernel xen.gz --append 'console=com1' --module 'vmlinuz console=hvc0'",
      "a multiboot kernel with a module"},
     {NULL, NULL},
@@ -118,12 +142,14 @@ static const struct command_example examples[] = {
 const struct command command_run = {
     .name = "run",
     .summary = "run a guest until it powers off",
-    .operands = "[IMAGE] [-- COMMAND...]",
+    .operands = "[IMAGE|GUEST.yaml] [-- COMMAND...]",
     .text = "With a COMMAND the guest runs as long as that, in the first shared folder, without its "
             "console; the exit code is the command's. On a terminal ctrl-a x leaves the guest at once "
             "and ctrl-a ctrl-a types ctrl-a. The end of standard input never stops a guest. With "
             "--name its description and its console's log are kept until quad rm, and quad start runs "
-            "it again. A zone's COMMAND is its program.",
+            "it again. A zone's COMMAND is its program. A guest file (YAML) has the options' names as keys, a sequence where an option may "
+            "be given several times, and disks and network cards as mappings of their options; the "
+            "command line overrides it and adds to its sequences.",
     .options = guest_options,
     .examples = examples,
     .run = run,

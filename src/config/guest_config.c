@@ -15,7 +15,7 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, mode, .name = "mode", .kind = OPT_ENUM, .arg = "WAY",
         .choices = "auto|full|para|zone|native",
         .help = "way to run it; auto takes the strongest that works here"),
-    OPT(struct guest_config, image, .name = "image", .kind = OPT_STRING, .arg = "NAME|FILE",
+    OPT(struct guest_config, image, .name = "image", .path = "/", .kind = OPT_STRING, .arg = "NAME|FILE",
         .help = "what the guest's own disk stands on: an image (see quad image) or a disk's file"),
     OPT(struct guest_config, rm, .name = "rm", .kind = OPT_FLAG,
         .help = "keep nothing: the guest's own disk goes when it ends"),
@@ -23,11 +23,11 @@ const struct opt guest_options[] = {
         .help = "of an image: the system's name for itself (the guest's name)"),
     OPT(struct guest_config, users, .name = "user", .kind = OPT_LIST, .arg = "NAME",
         .help = "of an image: one more user, opened by the same ssh keys"),
-    OPT(struct guest_config, ssh_keys, .name = "ssh-key", .kind = OPT_LIST, .arg = "FILE",
+    OPT(struct guest_config, ssh_keys, .name = "ssh-key", .path = "", .kind = OPT_LIST, .arg = "FILE",
         .help = "of an image: one more public key that opens it"),
-    OPT(struct guest_config, user_data, .name = "user-data", .kind = OPT_STRING, .arg = "FILE",
+    OPT(struct guest_config, user_data, .name = "user-data", .path = "", .kind = OPT_STRING, .arg = "FILE",
         .help = "of an image: cloud-init's user data, or a script for the first boot"),
-    OPT(struct guest_config, shares, .name = "share", .kind = OPT_LIST,
+    OPT(struct guest_config, shares, .name = "share", .path = "", .kind = OPT_LIST,
         .arg = "DIR:MOUNTPOINT[,ro]",
         .help = "a folder of this host; zones and built images mount it there, others by the tag share0 ..."),
     OPT(struct guest_config, balloon, .name = "balloon", .kind = OPT_FLAG,
@@ -69,9 +69,9 @@ const struct opt guest_options[] = {
         .help = "zone: disk requests a second, each way"),
     OPT(struct guest_config, zone.net_rate, .name = "net-rate", .kind = OPT_SIZE, .arg = "SIZE",
         .help = "zone: bytes a second to and from its network, each way"),
-    OPT(struct guest_config, kernel, .name = "kernel", .kind = OPT_STRING, .arg = "FILE",
+    OPT(struct guest_config, kernel, .name = "kernel", .path = "", .kind = OPT_STRING, .arg = "FILE",
         .help = "kernel: bzImage, ELF with a PVH note, multiboot"),
-    OPT(struct guest_config, initrd, .name = "initrd", .kind = OPT_STRING, .arg = "FILE",
+    OPT(struct guest_config, initrd, .name = "initrd", .path = "", .kind = OPT_STRING, .arg = "FILE",
         .help = "initial RAM disk"),
     OPT(struct guest_config, append, .name = "append", .kind = OPT_STRING, .arg = "TEXT",
         .help = "kernel command line; without it the way's console is supplied"),
@@ -92,10 +92,10 @@ const struct opt guest_options[] = {
         .help = "the guest's name; its UUID is made from it"),
     OPT(struct guest_config, serial, .name = "serial", .kind = OPT_LIST, .arg = "WHERE",
         .help = "serial port, the first one first: stdio, file:PATH, socket:PATH, pty, null"),
-    OPT(struct guest_config, disks, .name = "disk", .kind = OPT_LIST, .arg = "FILE[,OPTION]...",
+    OPT(struct guest_config, disks, .name = "disk", .path = "", .kind = OPT_LIST, .arg = "FILE[,OPTION]...",
         .help = "disk image; options: if=virtio|ahci|ide, format=F, readonly, cache=writeback|writethrough|unsafe, "
                 "serial=S, queues=N, iops=N, rate=SIZE"),
-    OPT(struct guest_config, cdroms, .name = "cdrom", .kind = OPT_LIST, .arg = "FILE[,if=ide]",
+    OPT(struct guest_config, cdroms, .name = "cdrom", .path = "", .kind = OPT_LIST, .arg = "FILE[,if=ide]",
         .help = "CD or DVD image in a drive of its own"),
     OPT(struct guest_config, nics, .name = "nic", .kind = OPT_LIST, .arg = "NET[,OPTION]...",
         .help = "network card on user, tap or null; options: mac=M, forward=F, interface=I, "
@@ -110,7 +110,7 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, loader, .name = "loader", .kind = OPT_ENUM, .arg = "HOW",
         .choices = "auto|pvh|vmlinux|linux64|linux32|linux16|multiboot|multiboot2",
         .help = "how the kernel is entered, where its file allows several ways"),
-    OPT(struct guest_config, modules, .name = "module", .kind = OPT_LIST, .arg = "FILE ARGS",
+    OPT(struct guest_config, modules, .name = "module", .path = "", .kind = OPT_LIST, .arg = "FILE ARGS",
         .help = "multiboot module with its command line"),
     OPT(struct guest_config, board, .name = "board", .kind = OPT_STRING, .arg = "BOARD",
         .help = "machine that the guest sees: see quad list boards"),
@@ -138,6 +138,8 @@ const struct opt guest_options[] = {
                 "answers, or its port N is open"),
     OPT(struct guest_config, timeout, .name = "timeout", .kind = OPT_UINT, .arg = "SECONDS",
         .run_only = true, .help = "how long --wait may take (300)"),
+    OPT(struct guest_config, print_config, .name = "print-config", .kind = OPT_FLAG,
+        .run_only = true, .help = "print what guest file and command line say together, and end"),
     OPT(struct guest_config, trace, .run_only = true,
         .name = "trace", .kind = OPT_STRING, .arg = "PATTERNS",
         .help = "print trace points: serial_*,machine_event"),
@@ -194,6 +196,11 @@ void guest_config_init(struct guest_config *c)
 void guest_config_fini(struct guest_config *c)
 {
     opt_free(guest_options, c);
+    for (size_t i = 0; i < c->n_owned; i++)
+        free(c->owned[i]);
+    free(c->owned);
+    c->owned = NULL;
+    c->n_owned = 0;
 }
 
 bool guest_config_deterministic(const struct guest_config *c)

@@ -3,7 +3,7 @@
  * guest_config: what a person says about a guest. One table names every setting: the command line
  * reads it, and so do help, man page, completion and the guest file.
  *
- * Strings are borrowed from whoever filled the record (argv).
+ * Strings are borrowed from whoever filled the record (argv), or its own (a guest file's).
  */
 #ifndef QUAD_CONFIG_GUEST_CONFIG_H
 #define QUAD_CONFIG_GUEST_CONFIG_H
@@ -52,6 +52,10 @@ struct guest_config {
     bool detach;      /* in the background */
     const char *wait; /* until boot, ssh, port:N */
     uint64_t timeout; /* of wait, seconds */
+    const char *file; /* the guest file that it was read from */
+    bool print_config;
+    char **owned; /* strings of a guest file */
+    size_t n_owned;
 };
 
 extern const struct opt guest_options[];

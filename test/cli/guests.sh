@@ -31,6 +31,15 @@ does 2 run -d $kernel
 want 'needs a name'
 does 2 run -d --name 'a/b' $kernel
 does 2 run --wait boot --name web $kernel
+printf 'name: web\nmemory: 1G\nmemroy: 2G\n' >"$TEST_TMP/bad.yaml"
+does 2 run "$TEST_TMP/bad.yaml"
+want 'bad.yaml:3:1: unknown key "memroy"; did you mean memory'
+printf 'memory: 1G\nkernel: k\nforward: ["2222:22"]\n' >"$TEST_TMP/good.yaml"
+does 0 run "$TEST_TMP/good.yaml" --memory 2G --forward 8080:80 --print-config
+want '^memory: 2147483648$'
+want "^kernel: \"$TEST_TMP/k\"\$"
+want '8080:80'
+want '2222:22'
 
 does 0 run -d --name web --wait boot --timeout 600 $kernel
 does 0 run -d --name web $kernel
