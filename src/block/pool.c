@@ -263,3 +263,21 @@ void pool_limit(struct blk *blk, const struct pool_limits *limits)
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
 }
+
+int pool_grow(struct blk *blk, uint64_t size, struct error *err)
+{
+    struct pool *p = pool_of(blk);
+    struct disk *d = p->disk;
+
+    if (size % BLK_SECTOR || size < blk->size)
+        return fail(err, EINVAL, "%s: a disk in use can only grow, by sectors; it has %" PRIu64 " bytes",
+                    blk->name, blk->size);
+    if (!d->format->resize || d->readonly)
+        return fail(err, EOPNOTSUPP, "%s: %s", blk->name,
+                    d->readonly ? "it is for reading only" : "its format cannot be resized");
+    pool_drain(blk);
+    int rc = size == blk->size ? 0 : d->format->resize(d, size, err);
+    if (!rc)
+        blk->size = ALIGN_DOWN(d->size, (uint64_t)BLK_SECTOR);
+    return rc;
+}

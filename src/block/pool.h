@@ -27,4 +27,7 @@ struct disk *pool_disk(struct blk *blk);
 void pool_swap(struct blk *blk, struct disk *disk);
 void pool_limit(struct blk *blk, const struct pool_limits *limits); /* any time, any thread */
 
+/* Make the image larger (never smaller). The caller lets no request come meanwhile. */
+int pool_grow(struct blk *blk, uint64_t size, struct error *err);
+
 #endif

@@ -141,6 +141,17 @@ void machine_resume(struct machine *m)
     pthread_mutex_unlock(&m->stop_lock);
 }
 
+void machine_cap(struct machine *m, bool on)
+{
+    pthread_mutex_lock(&m->stop_lock);
+    m->capped = on;
+    for (unsigned i = 0; on && i < m->nvcpus; i++)
+        vcpu_request(m->vcpus[i], REQ_STOP);
+    if (!on)
+        pthread_cond_broadcast(&m->stop_cond);
+    pthread_mutex_unlock(&m->stop_lock);
+}
+
 void machine_reset(struct machine *m)
 {
     if (m->engine.type)

@@ -74,11 +74,12 @@ struct machine {
     /* A20 gate and the like are the board's; arch asks for the mask of physical addresses. */
     uint64_t a20_mask;
 
-    pthread_mutex_t stop_lock; /* guards vcpu->inside, stopping, excl_owner */
+    pthread_mutex_t stop_lock; /* guards vcpu->inside, stopping, capped, excl_owner */
     pthread_cond_t stop_cond;
     unsigned n_inside;    /* in guest code */
     unsigned n_excl_wait; /* in an instruction, waiting to be exclusive */
     bool stopping;   /* no vCPU may enter its engine */
+    bool capped;     /* the same, while it has had its share of the host; time goes on */
     bool quitting;   /* vCPU threads end */
     struct vcpu *excl_owner;
     bool started;
@@ -100,6 +101,7 @@ int machine_set_engine(struct machine *m, const struct engine_type *type, struct
 int machine_start(struct machine *m, struct error *err); /* threads start, clock runs */
 void machine_stop(struct machine *m);   /* all vCPUs outside their engine, clock stopped */
 void machine_resume(struct machine *m);
+void machine_cap(struct machine *m, bool on); /* owner's thread; returns at once */
 void machine_reset(struct machine *m);  /* stopped: devices and vCPUs to power-on state */
 void machine_quit(struct machine *m);   /* stop for good; joins the threads */
 

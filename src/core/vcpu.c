@@ -55,7 +55,7 @@ static bool vcpu_enter(struct vcpu *v)
     bool go;
 
     pthread_mutex_lock(&m->stop_lock);
-    while (!m->quitting && (m->stopping || m->excl_owner || v->parked))
+    while (!m->quitting && (m->stopping || m->capped || m->excl_owner || v->parked))
         pthread_cond_wait(&m->stop_cond, &m->stop_lock);
     go = !m->quitting;
     if (go) {
@@ -169,6 +169,7 @@ void *vcpu_thread(void *opaque)
     struct vcpu *v = opaque;
     struct machine *m = v->machine;
 
+    v->tid = gettid();
     while (vcpu_enter(v)) {
         enum stop_reason why = m->engine.type->vcpu_run(v);
         vcpu_leave(v);
@@ -240,6 +241,7 @@ void *vcpu_thread_deterministic(void *opaque)
 {
     struct machine *m = opaque;
 
+    m->vcpus[0]->tid = gettid();
     for (;;) {
         bool all_halted = true;
         for (unsigned i = 0; i < m->nvcpus; i++) {

@@ -34,6 +34,7 @@ struct vcpu {
     uint64_t budget;  /* instructions until STOP_BUDGET; UINT64_MAX: none */
     pthread_t thread;
     bool thread_started;
+    int tid; /* of the thread, for the host's scheduler; 0 before it runs */
     bool inside;      /* in the engine (machine->stop_lock) */
     bool halted_wait; /* atomic: sleeping in the halt wait */
     bool excl;        /* this vCPU is in an exclusive section */

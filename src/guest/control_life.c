@@ -140,7 +140,7 @@ static int events(struct control_call *call, struct error *err)
 
 const struct control_command control_events = {
     .name = "events",
-    .help = "From now on this connection gets events: `state` (`state`), `reset`, and as the last "
+    .help = "From now on this connection gets events: `state` (`state`), `reset`, `boost-end` (`key`, `n`), and as the last "
             "one `end` (`how`: poweroff, quit, reset, panic, triple-fault, watchdog, saved, failed; `text`)",
     .run = events,
 };

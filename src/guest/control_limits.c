@@ -100,6 +100,8 @@ static int set(struct control_call *call, struct error *err)
     uint64_t value;
     unsigned n;
 
+    if (!vm && json_object_get(call->args, "seconds"))
+        return fail(err, EOPNOTSUPP, "a zone's limits are set for good only");
     if (!vm)
         return c->guest->ops->set ? c->guest->ops->set(c->guest, key, control_string(call, "value"),
                                                        &call->result, err)
@@ -107,9 +109,17 @@ static int set(struct control_call *call, struct error *err)
     const struct limit *l = find(key, vm, &n, err);
     if (!l)
         return -err->code;
+    int64_t seconds = control_integer(call, "seconds", 0);
     int rc = parse_value(l, control_string(call, "value"), &value, err);
+    if (!rc && (seconds < 0 || seconds > 10 * 366 * 86400))
+        rc = fail(err, ERANGE, "\"seconds\" is not in 0..10 years");
+    bool was = boost_left(&vm->boosts, l, n) != 0;
+    if (!rc && seconds)
+        boost_begin(&vm->boosts, l, n, (uint64_t)seconds);
     if (!rc)
         rc = l->set(vm, n, value, call, err);
+    if ((rc < 0 && !was) || (rc >= 0 && !seconds))
+        boost_forget(&vm->boosts, l, n);
     if (rc)
         return rc;
     call->result = json_pack("{s:s, s:I, s:I}", "key", key, "asked", (json_int_t)value, "now",
@@ -120,12 +130,13 @@ static int set(struct control_call *call, struct error *err)
 static const struct control_arg set_args[] = {
     {"key", 's', true, "as in `limits`"},
     {"value", 's', true, "a number, a size (`20M`), a share (`25%`)"},
+    {"seconds", 'i', false, "for so long; then it returns to what it was before"},
     {0},
 };
 
 const struct control_command control_set = {
     .name = "set",
-    .help = "Change one of `limits` while the guest runs",
+    .help = "Change one of `limits` while the guest runs, for good or for a while",
     .args = set_args,
     .result = "key, asked, and now: what it really is",
     .run = set,

@@ -63,6 +63,7 @@ static int add_virtio(struct disks *d, const struct disk_config *c, unsigned n,
         dev, &(struct virtio_blk_config){.blk = d->front[n],
                                          .serial = c->serial,
                                          .queues = (unsigned)(c->queues ? c->queues : m->nvcpus)});
+    d->virtio[n] = dev;
     if (c->rings && !strcmp(c->rings, "split"))
         virtio_leave_out(dev, VIRTIO_F_RING_PACKED);
     return board->type->add_pci(board, dev, err);

@@ -10,6 +10,7 @@
 
 struct blk;
 struct board;
+struct dev;
 struct machine;
 
 #define DISKS_MAX 16
@@ -18,6 +19,7 @@ struct disks {
     struct blk *blk[DISKS_MAX];   /* the images */
     struct blk *front[DISKS_MAX]; /* what the devices use: the same, or a tape before it */
     struct pool_limits limits[DISKS_MAX];
+    struct dev *virtio[DISKS_MAX]; /* NULL: another kind of device */
     char *name[DISKS_MAX];
     char *path[DISKS_MAX], *format[DISKS_MAX]; /* to open them again */
     bool readonly[DISKS_MAX];

@@ -11,6 +11,8 @@
 
 #include "guest/control.h"
 
+struct vm;
+
 struct limit {
     const char *key;  /* "disk.N.iops": N stands for a number */
     const char *unit; /* "bytes", "bytes/s" ...: a size may have K, M, G; NULL: a plain number */
@@ -18,7 +20,7 @@ struct limit {
     /* How many N there are; NULL: the key has none. */
     unsigned (*count)(const struct vm *vm);
     uint64_t (*get)(struct vm *vm, unsigned n);
-    /* 0: done; call is for those that answer later. */
+    /* 0: done; call is for those that answer later (NULL: nobody waits for it). */
     int (*set)(struct vm *vm, unsigned n, uint64_t value, struct control_call *call,
                struct error *err);
 };

@@ -81,6 +81,10 @@ int memory_ask(struct vm *vm, unsigned n, uint64_t bytes, struct control_call *c
     if (!b.driver)
         return fail(err, EAGAIN, "memory: nobody in the guest serves the balloon (yet); it needs the "
                                  "module virtio_balloon");
+    if (!call) {
+        virtio_balloon_ask(vm->balloon, all - bytes);
+        return 0;
+    }
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (fd < 0)
         return fail_errno(err, errno, "no timer");

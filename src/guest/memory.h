@@ -9,7 +9,8 @@
 
 unsigned memory_count(const struct vm *vm); /* 1 with a balloon, else 0 */
 uint64_t memory_now(struct vm *vm, unsigned n); /* bytes: what it has less what it gave */
-/* Asks the guest, and answers the call when it has done that, or stopped on the way. */
+/* Asks the guest, and answers the call (if there is one) when it has done that, or stopped on the
+ * way. */
 int memory_ask(struct vm *vm, unsigned n, uint64_t bytes, struct control_call *call,
                struct error *err);
 

@@ -540,6 +540,10 @@ static int create(struct vm **out, const struct guest_config *config, struct sav
     if (!rc)
         rc = open_control(vm, err);
     if (!rc)
+        rc = cpu_limit_init(&vm->cpu_limit, &vm->machine, &vm->loop, err);
+    if (!rc)
+        rc = boosts_init(&vm->boosts, vm, &vm->loop, err);
+    if (!rc)
         rc = make_machine(vm, board, engine, saved, err);
     if (rc) {
         vm_destroy(vm);
@@ -677,6 +681,8 @@ void vm_stats(struct vm *vm, FILE *out)
     fprintf(out, "mmio.unclaimed_reads: %" PRIu64 "\nmmio.unclaimed_writes: %" PRIu64 "\n",
             m->mmio.unclaimed_reads, m->mmio.unclaimed_writes);
     fprintf(out, "resets: %u\nengine_switches: %u\n", vm->resets, vm->n_switches);
+    fprintf(out, "cpu.held: %" PRIu64 "\ncpu.held_ms: %" PRIu64 "\n", vm->cpu_limit.n_held,
+            vm->cpu_limit.held_ns / 1000000);
     list_for_each(it, &m->devs) {
         struct dev *d = list_entry(it, struct dev, node);
         for (const struct dev_counter *c = d->type->counters; c && c->name; c++)
@@ -709,6 +715,8 @@ void vm_destroy(struct vm *vm)
             vm->board->type->let_go(vm->board);
         machine_fini(&vm->machine);
     }
+    cpu_limit_fini(&vm->cpu_limit);
+    boosts_fini(&vm->boosts);
     control_destroy(vm->control, vm->end == VM_RUNNING ? NULL : vm_end_name(vm->end),
                     vm->machine.error.text);
     if (vm->perf_map)

@@ -17,6 +17,8 @@
 #include "board/loader.h"
 #include "core/guest.h"
 #include "core/machine.h"
+#include "guest/boost.h"
+#include "guest/cpu_limit.h"
 #include "guest/disks.h"
 #include "guest/nics.h"
 #include "guest/shares.h"
@@ -71,6 +73,8 @@ struct vm {
     struct migrate *migrate; /* a move that goes on, or the last one */
     struct chr *console; /* the first serial port's hub; belongs to serial[0] */
     uint64_t started_ns;
+    struct cpu_limit cpu_limit;
+    struct boosts boosts;
     bool terminal; /* a person sits at a terminal */
     unsigned resets;
     FILE *perf_map;
