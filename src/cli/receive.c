@@ -89,7 +89,7 @@ static const struct command_example examples[] = {
 const struct command command_receive = {
     .name = "receive",
     .summary = "wait for a guest that moves here",
-    .operands = "tcp:HOST:PORT|unix:PATH [OPTIONS OF quad run]",
+    .operands = "tcp:HOST:PORT|unix:PATH [RUN-OPTION]...",
     .text = "The guest that quad migrate sends goes on here. Options behind the place are those of "
             "quad restore: what of this host it gets. Its disks must be the same images, seen from "
             "both hosts; they are locked by whoever runs the guest. Whoever can connect can send a "

@@ -85,7 +85,7 @@ static const struct command_example examples[] = {
 const struct command command_restore = {
     .name = "restore",
     .summary = "a saved guest goes on",
-    .operands = "FILE [OPTIONS OF quad run]",
+    .operands = "FILE [RUN-OPTION]...",
     .text = "Disks, taps and other things of the host are opened only as this command line names "
             "them, by the options of quad run behind the file: --disk for each disk in its order, "
             "--nic, --forward, --serial, --kernel and --initrd for when it reboots, --engine, "

@@ -6,6 +6,7 @@
 #include "arch/x86/model.h"
 #include "board/board.h"
 #include "config/device_config.h"
+#include "guest/launch.h"
 #include "guest/vm.h"
 
 #define TEXT_MAX 65536u
@@ -318,6 +319,38 @@ int describe_read(struct description *d, const struct save_section *s,
         return fail(err, EBADMSG, "the saved guest says it has %" PRIu64 " bytes of memory",
                     d->config.memory);
     return 0;
+}
+
+static int overlay(struct description *d, size_t n, const char *folder, struct error *err)
+{
+    const char **item = &d->config.disks.items[n];
+    struct kept k = {disk_hosts, ARRAY_LEN(disk_hosts), NULL};
+    struct disk_config c = {0};
+    int rc = disk_config_parse(&c, *item, err);
+
+    if (!rc && !c.readonly) {
+        auto_free char *path = xasprintf("%s/disk%zu.qcow2", folder, n);
+        auto_free char *whole = realpath(c.file, NULL);
+        rc = whole ? launch_overlay(path, whole, c.format, err)
+                   : fail_errno(err, errno, "--disk %s", c.file);
+        k.text = xasprintf("%s,format=qcow2%s%s", path, c.cache ? ",cache=" : "",
+                           c.cache ? c.cache : "");
+        opt_each(disk_options_table, &c, keep, &k);
+        *item = own(d, xstrdup(k.text));
+        free(k.text);
+    }
+    disk_config_free(&c);
+    return rc;
+}
+
+int describe_clone(struct description *d, const char *name, const char *folder, struct error *err)
+{
+    int rc = 0;
+
+    d->config.name = own(d, xstrdup(name));
+    for (size_t i = 0; !rc && i < d->config.disks.count; i++)
+        rc = overlay(d, i, folder, err);
+    return rc;
 }
 
 void describe_free(struct description *d)

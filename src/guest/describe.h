@@ -29,6 +29,9 @@ struct description {
 /* From the section, and from what this command line says (`given`: not given is 0 or NULL). */
 int describe_read(struct description *d, const struct save_section *s,
                   const struct guest_config *given, bool as_saved, struct error *err);
+/* Settings of one more guest from the same stream: its name, and for each disk that it may write to a
+ * new overlay `folder`/diskN.qcow2 over the one that was given. */
+int describe_clone(struct description *d, const char *name, const char *folder, struct error *err);
 void describe_free(struct description *d);
 
 /* The saved command line as text, for messages and `quad restore --show`. */

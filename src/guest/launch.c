@@ -26,8 +26,7 @@ static const char *keep(struct launch *l, char *text)
 
 /* ------------------------------------------------------------------------------------ overlay */
 
-static int create_overlay(const char *path, const char *backing, const char *format,
-                          struct error *err)
+int launch_overlay(const char *path, const char *backing, const char *format, struct error *err)
 {
     struct disk_create c = {.backing = backing, .backing_format = format};
     const struct disk_options o = {.path = backing, .format = format, .readonly = true,
@@ -57,7 +56,7 @@ static int open_overlay(struct launch *l, struct guest_config *c, const char *ba
 {
     const char *path = keep(l, xasprintf("%s/root.qcow2", l->dir));
     bool is_new = access(path, F_OK) != 0;
-    int rc = is_new ? create_overlay(path, backing, format, err) : 0;
+    int rc = is_new ? launch_overlay(path, backing, format, err) : 0;
 
     if (rc)
         return rc;

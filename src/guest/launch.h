@@ -26,6 +26,9 @@ struct launch {
     bool discard;
 };
 
+/* A new qcow2 image at `path` over `backing` (format NULL: it is looked at). */
+int launch_overlay(const char *path, const char *backing, const char *format, struct error *err);
+
 int launch_open(struct launch *l, struct guest_config *c, struct error *err);
 void launch_close(struct launch *l); /* a zeroed record is fine */
 

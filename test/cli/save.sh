@@ -11,7 +11,7 @@ initrd --modules "$guests/cloud/root:virtio_blk,virtio_net" --text 'check/count=
 i=0
 while :; do i=$((i+1)); echo "count $i"; sleep 1; done'
 export QUAD_RUN_DIR="$TEST_TMP/run" QUAD_DATA_DIR="$TEST_TMP/data"
-trap '"$QUAD" rm -f web two >/dev/null 2>&1 || :' EXIT
+trap '"$QUAD" rm -f web two c-1 c-2 c-3 >/dev/null 2>&1 || :' EXIT
 engine=${QUAD_ENGINE:-jit}
 disk=$TEST_TMP/disk.qcow2 saved=$TEST_TMP/web.quad
 
@@ -72,6 +72,21 @@ for i in 1 $((before - 1)) "$before" $((before + 1)); do # none is lost, none co
 done
 does 4 restore "$saved" --disk "$disk"
 does 0 stop --force web
+
+# three from one file: each counts on by itself, on a disk of its own
+does 0 clone -n 3 "$saved" --name c --disk "$disk"
+want 'c-1 to c-3 run'
+for i in 1 2 3; do
+    n=0
+    until "$QUAD" logs c-$i | grep -q "^count $((before + 2))[^0-9]*$"; do
+        [ $((n += 1)) -lt 600 ] || die "c-$i does not count: $("$QUAD" logs c-$i | tail -n 3)"
+        sleep 0.1
+    done
+    "$QUAD" disk info "$QUAD_DATA_DIR/guests/c-$i/disk0.qcow2" | grep -q "$disk" || die "no overlay of c-$i"
+done
+does 1 clone "$saved" --name c --disk "$disk"
+want 'there is a guest called c-1'
+does 0 rm -f c-1 c-2 c-3
 
 # damage is told before anything runs
 cp "$saved" "$TEST_TMP/bad"
