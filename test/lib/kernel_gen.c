@@ -142,3 +142,9 @@ size_t kernel_gen(enum kernel_gen kind, uint8_t *buf)
     }
     return 0;
 }
+
+size_t kernel_gen_xen(uint8_t *buf)
+{
+    memset(buf, 0, KERNEL_GEN_MAX);
+    return gen_elf64(buf, 5, "xen-3.0", 8);
+}

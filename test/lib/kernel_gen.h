@@ -27,6 +27,9 @@ extern const char *const kernel_gen_names[KERNEL_GENS]; /* the loader type that 
  * KERNEL_GEN_CODE, so that a test finds it in guest memory. */
 size_t kernel_gen(enum kernel_gen kind, uint8_t *buf);
 
+/* ELF64 for the Xen PV interface, mapped one to one. */
+size_t kernel_gen_xen(uint8_t *buf);
+
 #define KERNEL_GEN_AT 0x1000000u
 #define KERNEL_GEN_CODE 0x5a5aa5a5c3f4ebfeu
 
