@@ -14,6 +14,7 @@
 #include "base/root.h"
 #include "image/archive_lib.h"
 #include "image/digest.h"
+#include "image/gpt_find.h"
 #include "image/oci_layout.h"
 #include "image/store.h"
 #include "image/unpack.h"
@@ -275,6 +276,22 @@ int image_import(const struct image_import *i, struct image_import_result *resul
     return rc;
 }
 
+/* What `quad image build` makes: a raw disk with a partition for the root. */
+static int find_on_disk(struct image_root *r, const char *dir, struct error *err)
+{
+    const char *disk = json_string_value(json_object_get(r->about, "disk"));
+    const char *format = json_string_value(json_object_get(r->about, "format"));
+
+    if (!disk || !is_component(disk))
+        return fail(err, ENOENT, "it is not complete");
+    if (!format || strcmp(format, "raw"))
+        return fail(err, ENOTSUP, "its disk is %s, not raw", format ? format : "of no known format");
+    r->disk = xasprintf("%s/%s", dir, disk);
+    auto_close int fd = open(r->disk, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? fail_errno(err, errno, "%s", r->disk)
+                  : gpt_find_root(fd, &r->offset, &r->size, err);
+}
+
 int image_root_open(struct image_root *r, const char *name, struct error *err)
 {
     *r = (struct image_root){0};
@@ -284,18 +301,25 @@ int image_root_open(struct image_root *r, const char *name, struct error *err)
     auto_free char *text = store_read(dir, "image.json");
     r->about = text ? json_loads(text, 0, NULL) : NULL;
     const char *tree = json_string_value(json_object_get(r->about, "rootfs"));
-    if (!tree || !is_component(tree)) {
-        image_root_fini(r);
-        return fail(err, ENOEXEC, "the image \"%s\" is a disk with a kernel of its own, which no zone "
-                                  "has; try: quad run %s --mode full", name, name);
+    if (tree && is_component(tree)) {
+        r->path = xasprintf("%s/%s", dir, tree);
+        return 0;
     }
-    r->path = xasprintf("%s/%s", dir, tree);
+    int rc = find_on_disk(r, dir, err);
+    if (rc) {
+        auto_free char *why = xstrdup(err ? err->text : "");
+        image_root_fini(r);
+        return fail(err, ENOEXEC, "the image \"%s\" holds no root that a zone could have (%s); its "
+                                  "system needs a kernel of its own; try: quad run %s --mode full",
+                    name, why, name);
+    }
     return 0;
 }
 
 void image_root_fini(struct image_root *r)
 {
     free(r->path);
+    free(r->disk);
     json_decref(r->about);
     *r = (struct image_root){0};
 }

@@ -31,12 +31,15 @@ struct image_import_result {
 [[nodiscard]] int image_import(const struct image_import *i, struct image_import_result *result,
                                struct error *err);
 
-/* An image of the folder that holds a root: its image.json, and the path of the tree. */
+/* An image of the folder that holds a root: its image.json, and the path of the tree; or the disk, and
+ * where on it the root file system is. */
 struct image_root {
-    char *path;
+    char *path; /* NULL: on the disk */
+    char *disk;
+    uint64_t offset, size;
     json_t *about;
 };
-/* -ENOENT: there is no such image; -ENOEXEC: it is one that needs a kernel of its own. */
+/* -ENOENT: there is no such image; -ENOEXEC: its system needs a kernel of its own. */
 [[nodiscard]] int image_root_open(struct image_root *r, const char *name, struct error *err);
 void image_root_fini(struct image_root *r);
 

@@ -327,7 +327,7 @@ static int bring_up(struct zone *z, int console, struct error *err)
     rc = z->config.net == ZONE_NET_NONE ? 0
                                         : zone_net_files(&z->config, z->folder, z->address, err);
     if (!rc)
-        rc = zone_root_mount(z->folder, z->image.path, z->userns, err);
+        rc = zone_root_mount(z->folder, &z->image, z->userns, err);
     if (!rc)
         rc = write_spec(z, root, err);
     /* what an earlier boot left when its host process died */

@@ -3,14 +3,17 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <linux/loop.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "image/import.h"
 #include "image/store.h"
 #include "zone/mount.h"
 #include "zone/rootfs.h"
@@ -131,12 +134,64 @@ static int map_image(const char *folder, const char *image, struct error *err)
     return rc ? fail_errno(err, -rc, "%s", at) : 0;
 }
 
-int zone_root_mount(const char *folder, const char *image, bool userns, struct error *err)
+/* A loop device over part of the file, read-only; it goes with its last user. [loop(4)] */
+static int loop_open(const struct image_root *image, char name[32], struct error *err)
+{
+    auto_close int file = open(image->disk, O_RDONLY | O_CLOEXEC);
+    auto_close int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+    if (file < 0 || control < 0)
+        return fail_errno(err, errno, "%s", file < 0 ? image->disk : "/dev/loop-control");
+    for (int i = 0; i < 64; i++) { /* another may take the one that was free */
+        struct loop_config c = {
+            .fd = (uint32_t)file,
+            .info = {.lo_offset = image->offset, .lo_sizelimit = image->size,
+                     .lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR},
+        };
+        int n = ioctl(control, LOOP_CTL_GET_FREE);
+        snprintf(name, 32, "/dev/loop%d", n);
+        auto_close int fd = n < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            return fail_errno(err, errno, "loop device %s", name);
+        if (ioctl(fd, LOOP_CONFIGURE, &c) == 0)
+            return take_fd(&fd);
+        if (errno != EBUSY)
+            return fail_errno(err, errno, "loop device %s over %s", name, image->disk);
+    }
+    return fail(err, EBUSY, "no loop device is free");
+}
+
+/* The image's tree: where it lies, or a disk's partition at FOLDER/disk. */
+static char *image_tree(const char *folder, const struct image_root *image, struct error *err)
+{
+    char name[32];
+
+    if (image->path)
+        return xstrdup(image->path);
+    auto_free char *at = xasprintf("%s/disk", folder);
+    if (mkdir(at, 0700) < 0 && errno != EEXIST) {
+        fail_errno(err, errno, "make %s", at);
+        return NULL;
+    }
+    auto_close int loop = loop_open(image, name, err);
+    if (loop < 0)
+        return NULL;
+    /* noload: a journal is not replayed into a file that stays as it is */
+    if (mount(name, at, "ext4", MS_RDONLY | MS_NODEV, "noload") < 0) {
+        fail_errno(err, errno, "mount the root of %s", image->disk);
+        return NULL;
+    }
+    return take_ptr(at);
+}
+
+int zone_root_mount(const char *folder, const struct image_root *from, bool userns,
+                    struct error *err)
 {
     auto_free char *root = store_root();
     auto_free char *options = NULL;
+    auto_free char *image = image_tree(folder, from, err);
     struct layers l;
-    int rc = read_layers(folder, "layers", &l, err);
+    int rc = image ? read_layers(folder, "layers", &l, err) : -err->code;
 
     if (!rc && userns)
         rc = map_image(folder, image, err);

@@ -26,8 +26,9 @@
 
 /* Make the folders of a new zone at `folder`. */
 [[nodiscard]] int zone_root_make(const char *folder, bool userns, struct error *err);
-/* In a mount namespace of the caller's own: the tree at FOLDER/root. `image`: path of its tree. */
-[[nodiscard]] int zone_root_mount(const char *folder, const char *image, bool userns,
+struct image_root;
+/* In a mount namespace of the caller's own: the tree at FOLDER/root. */
+[[nodiscard]] int zone_root_mount(const char *folder, const struct image_root *image, bool userns,
                                   struct error *err);
 
 /* Snapshot `name` of the zone at `folder`. Stopped: what changed becomes a layer at once. Running

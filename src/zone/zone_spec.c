@@ -292,12 +292,31 @@ static int add_volumes(const struct zone_config *c, const struct zone_place *p, 
     return 0;
 }
 
-static void bind_own(json_t *mounts, const struct zone_place *p, const char *file, const char *at)
+/* Where a file of /etc is that the image has as a link to what a service of it would make. */
+static char *link_target(const struct zone_place *p, const char *at)
+{
+    char target[PATH_MAX];
+    auto_close int dir = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    auto_close int fd = dir < 0 ? -1 : root_open(dir, at, O_PATH | O_NOFOLLOW);
+    ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+
+    if (n <= 0)
+        return xstrdup(at);
+    target[n] = 0;
+    if (*target == '/')
+        return xstrdup(target);
+    return strncmp(target, "../", 3) ? xasprintf("/etc/%s", target) : xstrdup(target + 2);
+}
+
+static void bind_own(json_t *mounts, const struct zone_config *c, const struct zone_place *p,
+                     const char *file, const char *at)
 {
     auto_free char *path = xasprintf("%s/%s", p->folder, file);
+    auto_free char *place = tree_has(p, at) ? xstrdup(at) : link_target(p, at);
 
-    if (!access(path, R_OK))
-        json_array_append_new(mounts, mount_of(at, "bind", path, "bind,nosuid,nodev,noexec"));
+    /* an init has a service that makes it */
+    if (!access(path, R_OK) && (!c->init || !strcmp(place, at)))
+        json_array_append_new(mounts, mount_of(place, "bind", path, "bind,nosuid,nodev,noexec"));
 }
 
 static json_t *mounts_of(const struct zone_config *c, const struct zone_place *p, struct error *err)
@@ -324,8 +343,8 @@ static json_t *mounts_of(const struct zone_config *c, const struct zone_place *p
         json_array_append_new(m, mount_of("/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777"));
     }
     if (c->net != ZONE_NET_NONE && tree_has(p, "/etc")) {
-        bind_own(m, p, "resolv.conf", "/etc/resolv.conf");
-        bind_own(m, p, "hosts", "/etc/hosts");
+        bind_own(m, c, p, "resolv.conf", "/etc/resolv.conf");
+        bind_own(m, c, p, "hosts", "/etc/hosts");
     }
     if (add_volumes(c, p, m, err)) {
         json_decref(m);
