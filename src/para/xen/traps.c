@@ -160,7 +160,8 @@ void trap_enter_syscall(struct x86_cpu *c)
     int64_t rc = hypercall(v, nr, arg);
     if (!v->iret_done)
         r[RAX] = (uint64_t)rc;
-    trap_check_events(v);
+    if (!v->blocked) /* else trap_poll() wakes it first */
+        trap_check_events(v);
 }
 
 /* ---- events ---- */
