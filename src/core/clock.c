@@ -36,6 +36,8 @@ uint64_t clock_ns(const struct clock *clock)
 
 uint64_t clock_tsc(const struct clock *clock)
 {
+    if (clock->tsc_khz == 1000000) /* a division of 128 bits is slow */
+        return clock_ns(clock);
     return (uint64_t)((unsigned __int128)clock_ns(clock) * clock->tsc_khz / 1000000);
 }
 

@@ -67,7 +67,7 @@ struct jit_vcpu {
     /* Stubs, as executable addresses. */
     void (*enter)(const void *code);
     const uint8_t *exit, *exit_link, *lookup_far, *helper, *helper_last, *note, *exit_spilled,
-        *vec_in, *x87_in;
+        *vec_in, *x87_in, *tsc;
     struct gen *gen; /* the backend's, owned */
     /* The tag of the current context, and those of some contexts before. */
     uint64_t raw_tag;
@@ -83,6 +83,10 @@ struct jit_vcpu {
     /* Bounded and deterministic runs: blocks are never linked, one is entered at a time, and how
      * far it got is known to the instruction. */
     bool single;
+    /* An interrupt shadow was on when the code that runs was entered, with JIT_NATIVE at shadow_at. */
+    bool shadow;
+    uint64_t shadow_at;
+    uint64_t n_go_on; /* operations that end a unit and did not leave native code */
     uint64_t before; /* JIT_NATIVE when native code was entered */
     const struct block *running;
     uint64_t done; /* instructions of `running` that retired; 0: all of them */
@@ -100,7 +104,8 @@ void jit_x87_save(struct x86_cpu *c);
 
 /* Called from native code. */
 int jit_helper(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);
-void jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);
+const void *jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next);
+int jit_tsc(struct x86_cpu *c, const void *unused, uint64_t with_aux);
 /* off_next INT64_MIN: control goes to JIT_TARGET. */
 int jit_x87_in(struct x86_cpu *c, const void *unused, int64_t off_next);
 int jit_note(struct x86_cpu *c, struct x86_tlbe *e, int64_t off_next);

@@ -12,6 +12,7 @@
 #include "arch/x86/disasm.h"
 #include "arch/x86/flags.h"
 #include "arch/x86/mmu.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/tlb.h"
 #include "arch/x86/x87.h"
 #include "core/machine.h"
@@ -79,6 +80,16 @@ static uint32_t tag_of(struct jit_vcpu *jv, struct x86_cpu *c)
     return jv->tags[i].tag;
 }
 
+static struct jump *jump_of(struct jump *jumps, uint64_t lin, uint32_t tag)
+{
+    return &jumps[(lin ^ lin >> JUMP_BITS ^ tag) & ((1u << JUMP_BITS) - 1)];
+}
+
+static bool is_jump(const struct jump *j, uint64_t lin, uint32_t tag)
+{
+    return j->lin == lin && j->tag == tag && block_is_fresh(j->block);
+}
+
 /* One instruction by its function; RIP is then where it leads. */
 static void one(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
 {
@@ -113,9 +124,50 @@ int jit_helper(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
     return 0;
 }
 
-void jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
+/* May native code go on after an operation of any effect? */
+static bool may_go_on(const struct jit_vcpu *jv, const struct x86_cpu *c)
 {
+    return !jv->single && !c->intr_waiting && (c->mode & MODE_CODE64) && !c->stepping &&
+           !c->nonflat_r && !c->nonflat_w && (c->s.mxcsr & 0x1f80) == 0x1f80 &&
+           c->s.mp_state == MP_RUNNABLE && c->vcpu->budget == UINT64_MAX &&
+           !c->vcpu->machine->n_breakpoints && jv->mem_generation == c->mem->generation &&
+           !__atomic_load_n(&c->scratch[JIT_REQUEST], __ATOMIC_RELAXED);
+}
+
+/* The code at RIP, or NULL. A shadow ends where it begins, unless it leaves before it has run. */
+const void *jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
+{
+    struct jit_vcpu *jv = c->engine;
+
     one(c, in, off_next);
+    if (!may_go_on(jv, c))
+        return NULL;
+    uint64_t lin = c->s.r[X86_RIP];
+    uint32_t tag = (uint32_t)c->scratch[JIT_TAG];
+    const struct jump *j = jump_of(jv->jumps, lin, tag);
+    if (!is_jump(j, lin, tag))
+        return NULL;
+    c->s.r[X86_RIP] &= ~UINT64_C(0xfff);
+    jv->shadow = c->s.intr_shadow;
+    jv->shadow_at = c->scratch[JIT_NATIVE];
+    c->s.intr_shadow = false;
+    jv->n_go_on++;
+    return j->code;
+}
+
+/* RDTSC, RDTSCP where they are allowed: less than a whole helper call. */
+int jit_tsc(struct x86_cpu *c, const void *unused, uint64_t with_aux)
+{
+    uint64_t v;
+
+    (void)unused;
+    x87_take_back(c);
+    v = x86_tsc(c);
+    c->s.r[RAX] = (uint32_t)v;
+    c->s.r[RDX] = v >> 32;
+    if (with_aux)
+        c->s.r[RCX] = (uint32_t)c->s.tsc_aux;
+    return 0;
 }
 
 /* The running block is left behind the instruction that ends at off. */
@@ -204,16 +256,6 @@ static void drop_code(struct jit_vcpu *jv)
     jv->cpu->scratch[JIT_LINK] = 0;
     jv->n_full = jv->blocks.n_full;
     jv->n_flush++;
-}
-
-static struct jump *jump_of(struct jump *jumps, uint64_t lin, uint32_t tag)
-{
-    return &jumps[(lin ^ lin >> JUMP_BITS ^ tag) & ((1u << JUMP_BITS) - 1)];
-}
-
-static bool is_jump(const struct jump *j, uint64_t lin, uint32_t tag)
-{
-    return j->lin == lin && j->tag == tag && block_is_fresh(j->block);
 }
 
 static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
@@ -307,12 +349,13 @@ static void run_native(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c, s
     jv->done = 0;
     /* A shadow lasts for one instruction; requests are looked at before the first and then not
      * before the next block. */
-    bool shadow = c->s.intr_shadow;
+    jv->shadow = c->s.intr_shadow;
+    jv->shadow_at = jv->before;
     c->s.intr_shadow = false;
     jv->enter(b->code);
     x87_take_back(c);
     flags_in(c);
-    if (shadow && c->scratch[JIT_NATIVE] == jv->before)
+    if (jv->shadow && c->scratch[JIT_NATIVE] == jv->shadow_at)
         c->s.intr_shadow = true;
     if (!jv->single) {
         count_native(jv, c);
@@ -599,11 +642,11 @@ static void jit_dump(struct engine *eng, const char *what, FILE *out)
         const struct x86_mmu *mmu = c->mmu;
         fprintf(out,
                 "vcpu%u: instructions %" PRIu64 " native %" PRIu64 " helpers %" PRIu64
-                " entries %" PRIu64 " interpreted-blocks %" PRIu64 " translated %" PRIu64
+                " entries %" PRIu64 " went-on %" PRIu64 " interpreted-blocks %" PRIu64 " translated %" PRIu64
                 " links %" PRIu64 " blocks-in-units %" PRIu64 " code-bytes %zu cold-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
                 " stale %" PRIu64 " faults %" PRIu64 " polls %" PRIu64 " tlb-fills %" PRIu64
                 " tlb-flushes %" PRIu64 " tlb-page-flushes %" PRIu64 "\n",
-                i, c->icount, c->scratch[JIT_NATIVE], jv->n_helper, jv->n_enter, jv->n_interp,
+                i, c->icount, c->scratch[JIT_NATIVE], jv->n_helper, jv->n_enter, jv->n_go_on, jv->n_interp,
                 jv->n_translated, jv->n_links, jv->n_unit_blocks, jv->code.used,
                 jv->code.cold_used - jv->code.cold_base, jv->n_flush, jv->blocks.n_decoded,
                 jv->blocks.n_stale, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,

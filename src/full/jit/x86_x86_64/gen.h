@@ -211,6 +211,7 @@ bool gen_muldiv(struct gen *g);
 bool gen_bits(struct gen *g);
 bool gen_flags(struct gen *g);
 bool gen_string(struct gen *g);
+bool gen_sys(struct gen *g);
 bool gen_high8(struct gen *g); /* before the others: all that have AH, CH, DH, BH */
 bool gen_x87(struct gen *g);
 bool gen_flow(struct gen *g);

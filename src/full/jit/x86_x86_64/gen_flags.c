@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Flags themselves: CLC STC CMC, LAHF SAHF, CLD STD, PUSHF; and fences.
+ * Flags themselves: CLC STC CMC, LAHF SAHF, CLD STD, PUSHF.
  */
 #include "full/jit/x86_x86_64/gen.h"
 
@@ -52,14 +52,6 @@ static bool pushf(struct gen *g)
     return true;
 }
 
-static bool fence(struct gen *g, unsigned modrm)
-{
-    as_8(&g->as, 0x0f);
-    as_8(&g->as, 0xae);
-    as_8(&g->as, modrm);
-    return true;
-}
-
 bool gen_flags(struct gen *g)
 {
     switch (g->in->op) {
@@ -71,9 +63,6 @@ bool gen_flags(struct gen *g)
     case X86_OP_cld: return direction(g, false);
     case X86_OP_std: return direction(g, true);
     case X86_OP_pushf: return pushf(g);
-    case X86_OP_lfence: return fence(g, 0xe8);
-    case X86_OP_mfence: return fence(g, 0xf0);
-    case X86_OP_sfence: return fence(g, 0xf8);
     default: return false;
     }
 }

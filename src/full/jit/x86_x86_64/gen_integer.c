@@ -514,20 +514,6 @@ static bool cmpxchg_wide(struct gen *g, unsigned size)
     return true;
 }
 
-static bool mov_from_seg(struct gen *g)
-{
-    const struct x86_insn *in = g->in;
-    struct as *a = &g->as;
-
-    if (in->reg > SEG_GS || in->form != FORM_RR)
-        return false;
-    as_op(a, 0, 4, 0x0fb7, ADDR, GS(OFF(s.seg) + (int32_t)(sizeof(struct x86_seg) * in->reg)), false);
-    unsigned d = reg_in(g, in->dst, S0);
-    as_mov(a, in->size, d, ADDR);
-    reg_out(g, in->dst, d);
-    return true;
-}
-
 /* -------------------------------------------------------------------------------- stack, extras */
 
 static bool push(struct gen *g)
@@ -535,12 +521,21 @@ static bool push(struct gen *g)
     const struct x86_insn *in = g->in;
     struct as *a = &g->as;
 
-    if (in->size != 8 || in->form != FORM_RR)
+    if (in->size != 8)
         return false;
+    if (in->form == FORM_RM) {
+        if (!gen_operand(g, 8, false))
+            return false;
+        as_load(a, 8, S0, MEM(ADDR, 0));
+        as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), S0);
+    }
     as_lea(a, ADDR, H_R12, -1, 0, -8);
     fl_spare(g);
     gen_check(g, 8, true, false);
-    if (in->src == X86_IMM) {
+    if (in->form == FORM_RM) {
+        as_load(a, 8, S0, GS(OFF_SCRATCH(JIT_TARGET)));
+        as_store(a, 8, MEM(ADDR, 0), S0);
+    } else if (in->src == X86_IMM) {
         as_op(a, 0, 8, 0xc7, 0, MEM(ADDR, 0), false);
         as_32(a, (uint32_t)in->imm);
     } else {
@@ -665,12 +660,11 @@ bool gen_integer(struct gen *g)
     case X86_OP_shrd: return double_shift(g, 0x0fac);
     case X86_OP_cmpxchg8b: return cmpxchg_wide(g, 4);
     case X86_OP_cmpxchg16b: return cmpxchg_wide(g, 8);
-    case X86_OP_mov_from_seg: return mov_from_seg(g);
     case X86_OP_nop:
     case X86_OP_prefetch:
     case X86_OP_prefetchw:
         return true;
     default:
-        return gen_muldiv(g) || gen_bits(g) || gen_flags(g) || gen_string(g);
+        return gen_muldiv(g) || gen_bits(g) || gen_flags(g) || gen_string(g) || gen_sys(g);
     }
 }

@@ -215,9 +215,15 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     const uint8_t *helper_last = a->p;
     to_c(a);
     call_c(a, jv->cpu, (uintptr_t)jit_helper_last);
-    as_jump_to(a, JMP, exit_spilled);
+    as_alu(a, 8, 0x84, H_RAX, R(H_RAX)); /* test */
+    as_jump_to(a, 4, exit_spilled);
+    as_mov(a, 8, ENTRY, H_RAX);
+    from_c(a);
+    as_op(a, 0, 4, 0xff, 4, R(ENTRY), false); /* jmp */
     const uint8_t *note = a->p;
     stub_call(a, jv->cpu, (uintptr_t)jit_note, exit_spilled);
+    const uint8_t *tsc = a->p;
+    stub_call(a, jv->cpu, (uintptr_t)jit_tsc, exit_spilled);
     const uint8_t *x87_in = a->p;
     stub_call(a, jv->cpu, (uintptr_t)jit_x87_in, exit_spilled);
     const uint8_t *lookup_far = a->p;
@@ -233,6 +239,7 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     jv->note = note + cc->to_rx;
     jv->lookup_far = lookup_far + cc->to_rx;
     jv->vec_in = vec_in + cc->to_rx;
+    jv->tsc = tsc + cc->to_rx;
     jv->x87_in = x87_in + cc->to_rx;
     cc->used = cc->base_used = ALIGN_UP((size_t)(a->p - cc->rw), (size_t)64);
     cc->cold_used = cc->cold_base = cc->size / 5 * 3;
