@@ -39,6 +39,7 @@ struct guest_config {
     struct opt_list users, ssh_keys, shares;
     bool rm; /* nothing of the guest is kept */
     struct zone_options zone;
+    const char *sandbox; /* off, auto, require */
     const char *on_reboot, *on_panic, *on_watchdog;
     const char *uuid;
     bool deterministic;

@@ -397,6 +397,11 @@ const struct control_config *control_config(const struct control *c)
     return &c->config;
 }
 
+int control_run_fd(const struct control *c)
+{
+    return c->run_fd;
+}
+
 const char *control_name(const struct control *c)
 {
     return c->name;

@@ -29,6 +29,7 @@
 #include "guest/migrate.h"
 #include "guest/receive.h"
 #include "guest/record.h"
+#include "guest/sandbox.h"
 #include "guest/save.h"
 #include "guest/switch.h"
 #include "proto/folder.h"
@@ -635,9 +636,35 @@ static void arm_hint(struct vm *vm)
     }
 }
 
+/* Everything is open, no thread of ours runs yet. */
+static int close_process(struct vm *vm, struct error *err)
+{
+    const char *how = vm->config->sandbox;
+    const struct sandbox_config c = {.require = !strcmp(how, "require"),
+                                     .run_fd = vm->control ? control_run_fd(vm->control) : -1};
+    unsigned on;
+    char text[64];
+
+    if (!strcmp(how, "off"))
+        return 0;
+    int rc = sandbox_enter(&c, &on, err);
+    if (rc)
+        return rc;
+    sandbox_print(on, text);
+    if (on == SANDBOX_ALL)
+        log_notice("sandbox: %s", text);
+    else
+        log_warn("sandbox: this host allows only %s", on ? text : "nothing");
+    return 0;
+}
+
 enum vm_end vm_run(struct vm *vm, struct error *err)
 {
     arm_hint(vm);
+    if (close_process(vm, err)) {
+        vm->end = VM_FAILED;
+        return vm->end;
+    }
     vm->started_ns = monotonic_ns();
     vm_set_state(vm, GUEST_RUNNING);
     if (vm->moving_in)

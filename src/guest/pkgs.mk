@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The filter of system calls around a guest.
+PKGS_OPTIONAL += libseccomp

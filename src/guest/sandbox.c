@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/sandbox.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#if HAVE_LIBSECCOMP
+#include <seccomp.h>
+#endif
+
+/* Later than the headers of the oldest system that builds this. */
+#define FS_REFER (UINT64_C(1) << 13)    /* ABI 2 */
+#define FS_TRUNCATE (UINT64_C(1) << 14) /* ABI 3 */
+#define FS_IOCTL (UINT64_C(1) << 15)    /* ABI 5 */
+#define NET_TCP UINT64_C(3)             /* ABI 4: bind and connect */
+
+static int drop_privileges(struct error *err)
+{
+    struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
+    const struct rlimit zero = {0, 0};
+
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* an ordinary user may not, and need not */
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    setrlimit(RLIMIT_CORE, &zero);
+    if (syscall(SYS_capset, &h, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return fail_errno(err, errno, "cannot drop privileges");
+    return 0;
+}
+
+/* No rule allows anything but removing names in the run directory. */
+static int close_files(int run_fd, struct error *err)
+{
+    struct {
+        uint64_t fs, net;
+    } attr = {.fs = (UINT64_C(1) << 13) - 1};
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    if (abi < 1)
+        return fail_errno(err, abi < 0 ? errno : ENOTSUP, "landlock");
+    attr.fs |= (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL : 0);
+    attr.net = abi >= 4 ? NET_TCP : 0;
+    auto_close int fd = (int)syscall(SYS_landlock_create_ruleset, &attr,
+                                     abi >= 4 ? sizeof(attr) : sizeof(attr.fs), 0);
+    if (fd < 0)
+        return fail_errno(err, errno, "landlock");
+    if (run_fd >= 0) {
+        struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+                                                  .parent_fd = run_fd};
+        if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
+            return fail_errno(err, errno, "landlock rule");
+    }
+    if (syscall(SYS_landlock_restrict_self, fd, 0))
+        return fail_errno(err, errno, "landlock");
+    return 0;
+}
+
+#if HAVE_LIBSECCOMP
+
+/* Calls that are let through whatever their arguments. */
+static const char *const allowed[] = {
+    /* descriptors that are open */
+    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
+    "pwritev2", "lseek", "_llseek", "close", "dup", "fcntl", "fcntl64", "flock", "fstat",
+    "fstat64", "newfstatat", "statx", "ftruncate", "ftruncate64", "fallocate", "fsync", "fdatasync",
+    "sync_file_range", "fadvise64", "copy_file_range", "splice", "tee",
+    /* waiting */
+    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
+    "select", "pselect6", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime",
+    "signalfd4", "pipe2",
+    /* sockets that are open */
+    "sendmsg", "recvmsg", "sendto", "recvfrom", "sendmmsg", "recvmmsg", "accept4", "shutdown",
+    "getsockopt", "setsockopt", "getsockname", "getpeername",
+    /* memory */
+    "mmap", "mmap2", "munmap", "mprotect", "mremap", "madvise", "brk", "membarrier", "mincore",
+    "msync", "memfd_create", "mlock", "munlock",
+    /* threads and time */
+    "futex", "futex_time64", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "exit",
+    "exit_group", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam",
+    "sched_getscheduler", "set_tid_address", "gettid", "getpid", "getppid", "getuid", "geteuid",
+    "getgid", "getegid", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
+    "sigaltstack", "restart_syscall", "nanosleep", "clock_nanosleep", "clock_gettime",
+    "clock_getres", "gettimeofday", "time", "times", "getrandom", "getrusage", "sysinfo", "uname",
+    "getcpu", "getpriority", "setpriority", "arch_prctl", "wait4", "waitid",
+};
+
+/* ioctl: what a terminal needs, and how much there is to read. */
+static const unsigned ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, TIOCGPGRP, FIONREAD,
+                                  FIONBIO};
+static const int prctls[] = {PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SET_TIMERSLACK};
+
+static int allow(scmp_filter_ctx f, const char *name)
+{
+    int nr = seccomp_syscall_resolve_name(name);
+
+    return nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
+}
+
+static int add_rules(scmp_filter_ctx f, bool unlink_ok)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < ARRAY_LEN(allowed); i++)
+        rc = allow(f, allowed[i]);
+    if (!rc && unlink_ok) /* landlock says where */
+        rc = allow(f, "unlinkat");
+    for (size_t i = 0; !rc && i < ARRAY_LEN(ioctls); i++)
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i]));
+    for (size_t i = 0; !rc && i < ARRAY_LEN(prctls); i++)
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)prctls[i]));
+    /* Threads, no processes; the library falls back from clone3, whose flags a filter cannot see. */
+    if (!rc)
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    if (!rc)
+        rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    /* Signals to itself. */
+    if (!rc)
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
+    if (!rc)
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
+    if (!rc) /* limits may be read, and its own lowered */
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+                              SCMP_A0(SCMP_CMP_EQ, 0));
+    return rc;
+}
+
+static int filter_calls(bool unlink_ok, struct error *err)
+{
+    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+    if (!f)
+        return fail(err, ENOMEM, "seccomp");
+    int rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (!rc)
+        rc = add_rules(f, unlink_ok);
+    if (!rc)
+        rc = seccomp_load(f);
+    seccomp_release(f);
+    return rc ? fail_errno(err, -rc, "seccomp") : 0;
+}
+
+#else
+
+static int filter_calls(bool unlink_ok, struct error *err)
+{
+    (void)unlink_ok;
+    return fail(err, ENOTSUP, "seccomp: built without libseccomp; install libseccomp-dev");
+}
+
+#endif
+
+void sandbox_print(unsigned layers, char out[64])
+{
+    snprintf(out, 64, "%s%s%s", layers & SANDBOX_PRIVILEGES ? "privileges" : "",
+             layers & SANDBOX_LANDLOCK ? ", landlock" : "",
+             layers & SANDBOX_SECCOMP ? ", seccomp" : "");
+}
+
+int sandbox_enter(const struct sandbox_config *c, unsigned *on, struct error *err)
+{
+    struct error why = {0}, first = {0};
+
+    *on = 0;
+    if (!drop_privileges(&why))
+        *on |= SANDBOX_PRIVILEGES;
+    first = why;
+    if (!close_files(c->run_fd, &why))
+        *on |= SANDBOX_LANDLOCK;
+    first = first.code ? first : why;
+    if (!filter_calls(*on & SANDBOX_LANDLOCK && c->run_fd >= 0, &why))
+        *on |= SANDBOX_SECCOMP;
+    first = first.code ? first : why;
+    if (c->require && *on != SANDBOX_ALL)
+        return fail(err, ENOTSUP, "--sandbox require: %s", first.text);
+    return 0;
+}
