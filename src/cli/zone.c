@@ -17,7 +17,7 @@ struct zone_cli_options {
 };
 
 static const struct opt options[] = {
-    OPT(struct zone_cli_options, json, .name = "json", .kind = OPT_FLAG, .help = "snapshots: as JSON"),
+    OPT(struct zone_cli_options, json, .name = "json", .kind = OPT_FLAG, .help = "ls, snapshots: as JSON"),
     OPT(struct zone_cli_options, help, .name = "help", .letter = 'h', .kind = OPT_FLAG,
         .help = "this help"),
     OPT_END,
@@ -58,6 +58,36 @@ static int do_snapshots(char **w, struct error *err)
     return 0;
 }
 
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s ? s : "-";
+}
+
+static int do_ls(char **w, struct error *err)
+{
+    json_t *all = zone_admin_list(), *z;
+    size_t i;
+
+    (void)w;
+    (void)err;
+    if (as_json) {
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else if (json_array_size(all)) {
+        printf("%-20s %-10s %-14s %-12s %-15s %s\n", "NAME", "STAGE", "IMAGE", "BRAND", "ADDRESS",
+               "AUTOSTART");
+    }
+    json_array_foreach(all, i, z)
+        if (!as_json)
+            printf("%-20s %-10s %-14s %-12s %-15s %" JSON_INTEGER_FORMAT "\n", text_of(z, "name"),
+                   text_of(z, "stage"), text_of(z, "image"), text_of(z, "brand"),
+                   text_of(z, "address"), json_integer_value(json_object_get(z, "autostart")));
+    json_decref(all);
+    return 0;
+}
+
 /* FROM[@SNAPSHOT] TO */
 static int do_clone(char **w, struct error *err)
 {
@@ -88,6 +118,7 @@ static const struct verb {
     int words;
     int (*run)(char **words, struct error *err);
 } verbs[] = {
+    {"ls", 0, do_ls},
     {"snapshot", 2, do_snapshot}, {"snapshots", 1, do_snapshots}, {"revert", 2, do_revert},
     {"forget", 2, do_forget},     {"clone", 2, do_clone},         {"autostart", 0, do_autostart},
     {"brands", 0, do_brands},
@@ -113,12 +144,13 @@ static int run(int argc, char **argv)
         }
         return verbs[i].run(argv + rest + 1, &err) ? guests_failed(&err) : EXIT_OK;
     }
-    fail(&err, EINVAL, "zone wants one of: snapshot, snapshots, revert, forget, clone, autostart, "
+    fail(&err, EINVAL, "zone wants one of: ls, snapshot, snapshots, revert, forget, clone, autostart, "
                        "brands; not \"%s\"", argv[rest]);
     return command_usage(&command_zone, &err);
 }
 
 static const struct command_example examples[] = {
+    {"quad zone ls", "all zones and their stages: configured, installed, ready, running, down"},
     {"quad zone snapshot web clean", "keep its files as they are now, also while it runs"},
     {"quad zone revert web clean", "back to them; it must be stopped"},
     {"quad zone clone web@clean web2", "a new zone that begins so and shares them"},
@@ -129,7 +161,7 @@ static const struct command_example examples[] = {
 const struct command command_zone = {
     .name = "zone",
     .summary = "snapshots and clones of zones, and zones that start by themselves",
-    .operands = "snapshot ZONE NAME | snapshots ZONE | revert ZONE NAME | forget ZONE NAME | clone "
+    .operands = "ls | snapshot ZONE NAME | snapshots ZONE | revert ZONE NAME | forget ZONE NAME | clone "
                 "ZONE[@NAME] NEW | autostart | brands",
     .text = "Zones are run, listed, stopped and changed like all guests: quad run IMAGE --mode zone, ls, "
             "stop, set, rm; quad exec and quad cp reach into them.",

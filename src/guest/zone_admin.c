@@ -2,9 +2,11 @@
 #include "guest/zone_admin.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "guest/zone_host.h"
 #include "image/store.h"
@@ -85,6 +87,46 @@ json_t *zone_admin_snapshots(const char *zone, struct error *err)
     }
     free(list);
     return names;
+}
+
+static int list_one(void *opaque, const char *name)
+{
+    struct error none;
+    json_t *config = zone_is(name) ? zone_load(name, &none) : NULL, *live = NULL;
+    auto_free char *upper = folder_path(name, "upper");
+    auto_free char *address = folder_path(name, "address");
+    auto_free char *text = NULL;
+    struct client c = {0};
+
+    if (!config)
+        return 0;
+    if (runs(name) && !client_open(&c, name, &none))
+        (void)!client_call_timeout(&c, "status", NULL, 3000, &live, &none);
+    client_close(&c);
+    const char *stage = json_string_value(json_object_get(live, "stage"));
+    const char *state = json_string_value(json_object_get(live, "state"));
+    if (!file_read(AT_FDCWD, address, &text, NULL, NULL))
+        text[strcspn(text, "\n")] = 0;
+    json_array_append_new(
+        opaque,
+        json_pack("{s:s, s:s, s:s*, s:O*, s:O*, s:s*, s:O*}", "name", name, "stage",
+                  stage                  ? stage
+                  : access(upper, F_OK)  ? zone_stage_names[ZONE_CONFIGURED]
+                                         : zone_stage_names[ZONE_INSTALLED],
+                  "state", state, "image", json_object_get(config, "image"), "brand",
+                  json_object_get(config, "brand"), "address", text, "autostart",
+                  json_object_get(config, "autostart")));
+    json_decref(live);
+    json_decref(config);
+    return 0;
+}
+
+json_t *zone_admin_list(void)
+{
+    json_t *all = json_array();
+
+    store_each(STORE_GUESTS, list_one, all);
+    return all;
 }
 
 int zone_admin_clone(const char *from, const char *snap, const char *to, struct error *err)

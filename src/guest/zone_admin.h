@@ -15,6 +15,8 @@
 [[nodiscard]] int zone_admin_revert(const char *zone, const char *name, struct error *err);
 [[nodiscard]] int zone_admin_forget(const char *zone, const char *name, struct error *err);
 json_t *zone_admin_snapshots(const char *zone, struct error *err); /* array of names */
+/* All zones, with their stage, image, brand, address and order of start. */
+json_t *zone_admin_list(void);
 /* From a snapshot, or (NULL) from what the zone is now. */
 [[nodiscard]] int zone_admin_clone(const char *from, const char *snap, const char *to,
                                    struct error *err);

@@ -191,9 +191,13 @@ quad exec c1 -- sh -c 'echo mine >/mark'
 is "$(in_w 'cat /mark')" after
 no quad zone revert w one
 want 'runs'
+quad zone ls >"$out"
+want '^w +running +bb +- +10\.'
 ok quad stop w
 quad ls >"$out"
 want '^w +stopped'
+quad zone ls >"$out"
+want '^w +installed +bb'
 [ ! -d /sys/fs/cgroup/pids/quad/w ] && [ ! -d /sys/fs/cgroup/quad/w ] || die "groups are left"
 ! page || die "the port still answers"
 ok quad start w
