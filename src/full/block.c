@@ -186,6 +186,8 @@ struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin
     uint64_t at = gpa | (lin & 0xfff);
     struct block **link = &bc->hash[hash_of(at, c->mode)];
 
+    uint8_t churn = 0;
+
     while (*link) {
         struct block *b = *link;
         if (b->gpa != at || b->mode != c->mode) {
@@ -195,9 +197,12 @@ struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin
         if (block_is_fresh(b) && second_page_ok(c, b, lin))
             return b;
         bc->n_stale++;
+        churn = MIN(b->churn + 1, UINT8_MAX);
         *link = b->next;
     }
-    return decode(bc, c, lin, page, gpa, slot);
+    struct block *b = decode(bc, c, lin, page, gpa, slot);
+    b->churn = churn;
+    return b;
 }
 
 const struct block *block_peek(const struct block_cache *bc, uint64_t gpa, uint32_t mode)

@@ -36,6 +36,7 @@ struct block {
     uint64_t lin;   /* where it was when translated */
     uint32_t code_bytes, cold_bytes;
     uint8_t checks; /* bytes of the checks at its beginning */
+    uint8_t churn;  /* how often the code here has changed before */
     bool poll; /* ends in an instruction after which held-back interrupts may become deliverable */
     struct x86_insn insns[];
 };

@@ -374,8 +374,11 @@ static void link_exit(struct jit_vcpu *jv, struct x86_cpu *c, const struct block
 {
     uint64_t link = c->scratch[JIT_LINK];
 
-    if (link && b->code) {
-        if (link & JIT_LINK_FAR)
+    /* Far links are many after each change of context, and writing code that runs is dear: the jump
+     * cache serves most. */
+    bool far = link & JIT_LINK_FAR;
+    if (link && b->code && (!far || (int32_t)c->scratch[JIT_RELINK] < 0)) {
+        if (far)
             c->scratch[JIT_RELINK] = RELINK;
         jit_link(jv, link, b);
         jv->n_links++;
@@ -396,6 +399,12 @@ static bool requests_armed(struct vcpu *v, struct x86_cpu *c)
 static void note_branch(struct block *b, uint64_t from, uint64_t to)
 {
     b->taken += to != from + b->bytes;
+}
+
+/* Code that keeps changing has to run longer between two changes. */
+static uint32_t heat_needed(const struct block *b)
+{
+    return HEAT << MIN(b->churn, 6);
 }
 
 static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c)
@@ -429,7 +438,7 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
             trap = x86_step_before(c);
         struct block *b = find(jv, c, lin);
         if (likely(native_ok(v, jv, c, b))) {
-            if (!b->code && b->heat++ >= HEAT)
+            if (!b->code && b->heat++ >= heat_needed(b))
                 translate(jv, c, b, lin);
             link_exit(jv, c, b);
             if (b->code && block_is_fresh(b)) {
