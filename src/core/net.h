@@ -34,6 +34,7 @@ struct net_front {
 struct net {
     const struct net_ops *ops;
     struct net_front front;
+    bool whole; /* takes IP packets of up to 64 KiB: nobody has to cut long TCP segments for it */
     bool checked; /* frames that come from here need no verification of checksums */
     /* Counters, atomic: tx is from the guest. */
     uint64_t n_tx, n_rx, n_tx_dropped, n_rx_dropped, tx_bytes, rx_bytes;

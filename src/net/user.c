@@ -302,6 +302,7 @@ static void noreturn_fn helper_main(int fd, const struct net_forward *forwards, 
     if (null >= 0) {
         dup2(null, 0);
         dup2(null, 1);
+        dup2(null, 2); /* or whoever reads the output of quad run -d would wait for us */
         close(null);
     }
     int rc = start(&h, forwards, n, &err);
@@ -320,6 +321,7 @@ int net_user_open(const struct net_forward *forwards, unsigned n, struct loop *l
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return fail_errno(err, errno, "user network: no socket pair");
     int size = 4 << 20;
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     pid_t pid = fork();
     if (pid < 0) {
@@ -344,7 +346,7 @@ int net_user_open(const struct net_forward *forwards, unsigned n, struct loop *l
     }
     int rc = net_fd_open(pair[0], loop, out, err);
     if (!rc)
-        (*out)->checked = true;
+        (*out)->checked = (*out)->whole = true;
     return rc;
 }
 #else
