@@ -106,6 +106,15 @@ static int allow(scmp_filter_ctx f, const char *name)
     return nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
 }
 
+/* Of argument n the bits in mask are those of value. */
+static int allow_if(scmp_filter_ctx f, int nr, unsigned n, uint64_t mask, uint64_t value)
+{
+    const struct scmp_arg_cmp is = {
+        .arg = n, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+
+    return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, nr, 1, &is);
+}
+
 static int add_rules(scmp_filter_ctx f, bool unlink_ok)
 {
     int rc = 0;
@@ -115,27 +124,21 @@ static int add_rules(scmp_filter_ctx f, bool unlink_ok)
     if (!rc && unlink_ok) /* landlock says where */
         rc = allow(f, "unlinkat");
     for (size_t i = 0; !rc && i < ARRAY_LEN(ioctls); i++)
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i]));
+        rc = allow_if(f, SCMP_SYS(ioctl), 1, 0xffffffff, ioctls[i]);
     for (size_t i = 0; !rc && i < ARRAY_LEN(prctls); i++)
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)prctls[i]));
+        rc = allow_if(f, SCMP_SYS(prctl), 0, UINT64_MAX, (uint64_t)prctls[i]);
     /* Threads, no processes; the library falls back from clone3, whose flags a filter cannot see. */
     if (!rc)
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                              SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+        rc = allow_if(f, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
     if (!rc)
         rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-    /* Signals to itself. */
+    /* Signals to itself; limits may be read, and its own lowered. */
     if (!rc)
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
+        rc = allow_if(f, SCMP_SYS(tgkill), 0, UINT64_MAX, (uint64_t)getpid());
     if (!rc)
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
-    if (!rc) /* limits may be read, and its own lowered */
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-                              SCMP_A0(SCMP_CMP_EQ, 0));
+        rc = allow_if(f, SCMP_SYS(kill), 0, UINT64_MAX, (uint64_t)getpid());
+    if (!rc)
+        rc = allow_if(f, SCMP_SYS(prlimit64), 0, UINT64_MAX, 0);
     return rc;
 }
 

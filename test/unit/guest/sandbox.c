@@ -78,7 +78,9 @@ static void attack(void)
     DENIED(execve(argv[0], argv, NULL));
     DENIED(fork());
     DENIED(syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL));
+#ifdef SYS_vfork
     DENIED(syscall(SYS_vfork));
+#endif
     DENIED(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
     DENIED(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0));
     DENIED(kill(getppid(), SIGTERM));
