@@ -57,3 +57,4 @@ until_text 'Select your location'
 kill $pid
 wait $pid
 "$QUAD" rm "$name" >/dev/null 2>&1
+exit 0
