@@ -8,12 +8,14 @@
 #include "guest/save.h"
 #include "guest/switch.h"
 #include "guest/vm.h"
+#include "save/machine.h"
 
 static int save(struct control_call *call, struct error *err)
 {
     struct vm *vm = control_config(call->control)->vm;
     const struct save_options o = {
-        .compress = json_is_true(json_object_get(call->args, "compress"))};
+        .compress = json_is_true(json_object_get(call->args, "compress")),
+        .disk_snapshot = control_string(call, "disks")};
     bool go_on = json_is_true(json_object_get(call->args, "go_on"));
     auto_close int fd = control_fd(call);
     struct save_report r;
@@ -33,6 +35,7 @@ static int save(struct control_call *call, struct error *err)
 
 static const struct control_arg save_args[] = {
     {"compress", 'b', false, "smaller; restoring reads all of it"},
+    {"disks", 's', false, "a snapshot of this name is kept in each disk's image, of the same moment"},
     {"go_on", 'b', false, "the guest goes on afterwards; without it the guest ends here"},
     {0},
 };
@@ -45,6 +48,27 @@ const struct control_command control_save = {
     .fds = 1,
     .machine = true,
     .run = save,
+};
+
+static int drop(struct control_call *call, struct error *err)
+{
+    struct vm *vm = control_config(call->control)->vm;
+
+    machine_stop(&vm->machine);
+    save_machine_settle(&vm->machine);
+    int rc = disks_snapshot_drop(&vm->disks, control_string(call, "name"), err);
+    vm_go_on(vm);
+    return rc;
+}
+
+static const struct control_arg drop_args[] = {{"name", 's', true, "of the snapshot"}, {0}};
+
+const struct control_command control_snapshot_drop = {
+    .name = "snapshot_drop",
+    .help = "Forget what `save` kept in the disks' images",
+    .args = drop_args,
+    .machine = true,
+    .run = drop,
 };
 
 static int engine(struct control_call *call, struct error *err)

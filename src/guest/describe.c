@@ -4,10 +4,12 @@
 #include <stdio.h>
 
 #include "arch/x86/model.h"
+#include "block/disk.h"
 #include "board/board.h"
 #include "config/device_config.h"
 #include "guest/launch.h"
 #include "guest/vm.h"
+#include "registry/registry.h"
 
 #define TEXT_MAX 65536u
 
@@ -350,6 +352,37 @@ int describe_clone(struct description *d, const char *name, const char *folder, 
     d->config.name = own(d, xstrdup(name));
     for (size_t i = 0; !rc && i < d->config.disks.count; i++)
         rc = overlay(d, i, folder, err);
+    return rc;
+}
+
+static int snapshot_one(const char *text, const char *name, enum describe_snapshot what,
+                        struct error *err)
+{
+    struct disk_config c = {0};
+    struct disk *disk = NULL;
+    int rc = disk_config_parse(&c, text, err);
+
+    if (!rc && !c.readonly) {
+        const struct disk_options o = {.path = c.file, .format = c.format, .formats = registry_disks};
+        rc = disk_open(&disk, &o, err);
+        if (!rc && !disk->format->snapshot_apply)
+            rc = fail(err, ENOTSUP, "%s has no snapshots", c.file);
+        if (!rc)
+            rc = what == SNAPSHOT_APPLY ? disk->format->snapshot_apply(disk, name, err)
+                                        : disk->format->snapshot_delete(disk, name, err);
+        disk_close(disk);
+    }
+    disk_config_free(&c);
+    return rc;
+}
+
+int describe_snapshot(const struct description *d, const char *name, enum describe_snapshot what,
+                      struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < d->config.disks.count; i++)
+        rc = snapshot_one(d->config.disks.items[i], name, what, err);
     return rc;
 }
 

@@ -32,6 +32,10 @@ int describe_read(struct description *d, const struct save_section *s,
 /* Settings of one more guest from the same stream: its name, and for each disk that it may write to a
  * new overlay `folder`/diskN.qcow2 over the one that was given. */
 int describe_clone(struct description *d, const char *name, const char *folder, struct error *err);
+/* The disks of a guest that does not run: back to the snapshot, or forget it. */
+enum describe_snapshot { SNAPSHOT_APPLY, SNAPSHOT_DROP };
+int describe_snapshot(const struct description *d, const char *name, enum describe_snapshot what,
+                      struct error *err);
 void describe_free(struct description *d);
 
 /* The saved command line as text, for messages and `quad restore --show`. */

@@ -162,6 +162,45 @@ int disks_take(struct disks *d, struct error *err)
     return 0;
 }
 
+int disks_snapshot_drop(struct disks *d, const char *name, struct error *err)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n; i++) {
+        struct disk *disk = pool_disk(d->blk[i]);
+        if (disk && !d->readonly[i] && disk->format->snapshot_delete) {
+            blk_drain(d->blk[i]);
+            int one = disk->format->snapshot_delete(disk, name, err);
+            rc = rc ? rc : one;
+        }
+    }
+    return rc;
+}
+
+int disks_snapshot(struct disks *d, const char *name, struct error *err)
+{
+    struct error ignored;
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n; i++)
+        if (!d->readonly[i] && !pool_disk(d->blk[i])->format->snapshot_take)
+            return fail(err, ENOTSUP, "%s (%s) cannot keep a snapshot; try: quad disk convert",
+                        d->path[i], pool_disk(d->blk[i])->format->name);
+    for (unsigned i = 0; !rc && i < d->n; i++) {
+        struct disk *disk = pool_disk(d->blk[i]);
+        if (d->readonly[i])
+            continue;
+        rc = disk->format->snapshot_take(disk, name, err);
+        if (rc) /* those before it go again */
+            while (i--)
+                if (!d->readonly[i])
+                    pool_disk(d->blk[i])->format->snapshot_delete(pool_disk(d->blk[i]), name, &ignored);
+        if (rc)
+            return error_prefix(err, "%s", disk->file.path);
+    }
+    return rc;
+}
+
 void disks_close(struct disks *d)
 {
     for (unsigned i = 0; i < DISKS_MAX; i++) {

@@ -34,6 +34,10 @@ int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_l
  * (locks and all that was cached are new). */
 void disks_give(struct disks *d);
 int disks_take(struct disks *d, struct error *err);
+/* An internal snapshot of each disk that the guest may write to, of this moment: all or none. The
+ * guest is stopped and nothing is in flight. */
+int disks_snapshot(struct disks *d, const char *name, struct error *err);
+int disks_snapshot_drop(struct disks *d, const char *name, struct error *err);
 void disks_close(struct disks *d); /* after the machine is gone */
 
 #endif

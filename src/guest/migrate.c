@@ -283,7 +283,10 @@ static int commit(struct migrate *g, struct error *err)
     if (rc)
         return rc;
     /* The point of no return: from the first byte of this on it is theirs. */
+    uint64_t before = g->out.pos;
     rc = move_say(&g->out, "go", 0, NULL, &why);
+    if (rc && g->out.pos == before)
+        return fail(err, why.code, "%s", why.text);
     (void)move_fault("running", g->fd);
     if (!rc)
         rc = move_hear(&g->in, g->fd, "running", COMMIT_MS, NULL, &why);

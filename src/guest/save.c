@@ -70,6 +70,8 @@ int save_guest(struct vm *vm, int fd, const struct save_options *options,
     if (rc)
         return rc;
     save_machine_settle(m);
+    if (options->disk_snapshot && (rc = disks_snapshot(&vm->disks, options->disk_snapshot, err)))
+        return rc;
     save_io_fd_init(&io, fd);
     save_open(&o, &io.io, mapped ? SAVE_F_EXTENTS : options->compress ? SAVE_F_PAGES | SAVE_F_ZSTD
                                                                      : SAVE_F_PAGES, uuid);
@@ -85,6 +87,9 @@ int save_guest(struct vm *vm, int fd, const struct save_options *options,
     if (!rc && mapped && !fstat(fd, &st))
         report->bytes = (uint64_t)st.st_blocks * 512;
     save_fini(&o);
+    struct error ignored;
+    if (rc && options->disk_snapshot)
+        disks_snapshot_drop(&vm->disks, options->disk_snapshot, &ignored);
     return rc;
 }
 

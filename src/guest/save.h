@@ -21,6 +21,7 @@ struct vm;
 
 struct save_options {
     bool compress; /* zstd: smaller, and restored by reading all of it */
+    const char *disk_snapshot; /* the same moment of its disks, by this name within their images */
 };
 
 struct save_report {

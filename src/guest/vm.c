@@ -744,12 +744,13 @@ void vm_destroy(struct vm *vm)
     }
     cpu_limit_fini(&vm->cpu_limit);
     boosts_fini(&vm->boosts);
-    control_destroy(vm->control, vm->end == VM_RUNNING ? NULL : vm_end_name(vm->end),
-                    vm->machine.error.text);
     if (vm->perf_map)
         fclose(vm->perf_map);
     nics_close(&vm->nics);
     disks_close(&vm->disks);
+    /* Its name is free once its disks are: who waits for that may start it again. */
+    control_destroy(vm->control, vm->end == VM_RUNNING ? NULL : vm_end_name(vm->end),
+                    vm->machine.error.text);
     if (vm->board)
         vm->board->type->destroy(vm->board);
     if (vm->loader_ready)

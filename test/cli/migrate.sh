@@ -8,9 +8,9 @@
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud
-initrd --modules "$guests/cloud/root:virtio_blk" --text 'check/count=#!/bin/sh
+initrd --modules "$guests/cloud/root:virtio_pci,virtio_blk" --text 'check/count=#!/bin/sh
 i=0
-while :; do i=$((i+1)); echo "count $i"; echo "$i" | dd of=/dev/vda conv=notrunc bs=512 2>/dev/null; sleep 0.1; done'
+while :; do i=$((i+1)); echo "count $i"; echo "$i" | dd of=/dev/vda conv=notrunc,fsync bs=512 2>/dev/null; sleep 0.1; done'
 here=$TEST_TMP/a there=$TEST_TMP/b disk=$TEST_TMP/disk.qcow2 n=0
 engine=${QUAD_ENGINE:-jit}
 

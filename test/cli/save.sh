@@ -7,9 +7,9 @@
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud
-initrd --modules "$guests/cloud/root:virtio_blk,virtio_net" --text 'check/count=#!/bin/sh
+initrd --modules "$guests/cloud/root:virtio_pci,virtio_blk,virtio_net" --text 'check/count=#!/bin/sh
 i=0
-while :; do i=$((i+1)); echo "count $i"; sleep 1; done'
+while :; do i=$((i+1)); echo "count $i"; echo "$i" | dd of=/dev/vda conv=notrunc,fsync bs=512 2>/dev/null; sleep 0.5; done'
 export QUAD_RUN_DIR="$TEST_TMP/run" QUAD_DATA_DIR="$TEST_TMP/data"
 trap '"$QUAD" rm -f web two c-1 c-2 c-3 >/dev/null 2>&1 || :' EXIT
 engine=${QUAD_ENGINE:-jit}
@@ -48,6 +48,35 @@ does 1 set web engine=bogus
 want 'no engine is called'
 counts $(($(last) + 1))
 does 0 set web engine="$engine"
+
+# a snapshot of memory and disk: it counts on from there, and its disk is that of then
+disk_says() { # what the guest wrote last
+    rm -f "$TEST_TMP/raw"; "$QUAD" disk convert -O raw "$1" "$TEST_TMP/raw" >/dev/null 2>&1
+    head -c 512 "$TEST_TMP/raw" | tr -d '\0' | head -n 1
+}
+at_=$(last)
+does 0 snapshot create web one
+does 1 snapshot create web one
+want 'has a snapshot one'
+does 0 snapshot ls web
+want '^one '
+does 4 snapshot restore web one
+counts $((at_ + 5))
+does 0 stop --force web
+[ "$(disk_says "$disk")" -gt $((at_ + 3)) ] || die "the disk says $(disk_says "$disk")"
+rm -f "$QUAD_DATA_DIR/guests/web/console.log"
+does 0 snapshot restore web one --engine "$engine"
+counts "$at_"
+first=$("$QUAD" logs web | sed -n 's/^count \([0-9]*\).*/\1/p' | head -n 1)
+[ "$first" -le $((at_ + 3)) ] || die "it goes on with $first, the snapshot was at $at_"
+does 0 stop --force web
+[ "$(disk_says "$disk")" -le $(($(last) + 1)) ] || die "the disk says $(disk_says "$disk")"
+does 0 snapshot restore web one --engine "$engine"
+does 0 snapshot rm web one
+does 0 snapshot ls web
+never '^one '
+does 3 snapshot rm web two
+counts "$at_"
 
 # a copy while it goes on, then the guest itself
 does 0 save --go-on --compress web "$TEST_TMP/copy.quad"
