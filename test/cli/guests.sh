@@ -130,3 +130,15 @@ does 0 run -d --name other $kernel --append 'console=ttyS0 quad.run=true quad.en
     --on-reboot exit
 does 13 wait --timeout 600 other
 does 13 wait other
+
+# a guest that hears the button powers off by itself
+initrd --modules "$guests/cloud/root:evdev,button"
+does 0 run -d --name other $kernel --append 'console=ttyS0 quad.run="for e in /dev/input/event*; do (head -c 24 $e >/dev/null; echo pressed; poweroff -f) & done; echo listening; wait"'
+n=0
+until "$QUAD" logs other | grep -q '^listening'; do
+    [ $((n += 1)) -lt 600 ] || die "it does not boot"
+    sleep 0.2
+done
+does 0 stop --timeout 300 other
+want 'other: powered off'
+does 0 wait other
