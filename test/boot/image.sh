@@ -59,6 +59,10 @@ start() {
     "$QUAD" run debian12 --name "$guest" --mode full --engine "$engine" --user joe --hostname alpha \
         --serial "file:$TEST_TMP/console" "$@" >"$TEST_TMP/run" 2>&1 &
     vm=$!
+    while [ ! -f "$QUAD_DATA_DIR/guests/$guest/ssh_port" ]; do
+        kill -0 "$vm" || { cat "$TEST_TMP/run"; die "it did not start"; }
+        sleep 0.1
+    done
 }
 ends_well() {
     wait "$vm"
