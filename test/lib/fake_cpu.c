@@ -7,10 +7,13 @@
 #include "arch/x86/exc.h"
 #include "arch/x86/model.h"
 #include "arch/x86/tlb.h"
+#include "core/machine.h"
 
 struct fake {
     struct x86_cpu cpu;
     struct x86_tlbe tlbs[X86_TLB_CTXS][X86_TLB_SIZE];
+    struct vcpu vcpu;
+    struct machine machine;
     uint8_t flag;
     uint8_t *mem;
 };
@@ -35,6 +38,9 @@ struct x86_cpu *fake_cpu_create(void)
     c->tlb = f->tlbs[TLB_SUPER];
     c->asid = 1;
     c->model = &fake_model;
+    c->vcpu = &f->vcpu;
+    f->vcpu.machine = &f->machine;
+    f->machine.ignne = true; /* an x87 error with CR0.NE clear does not wait */
     c->features = UINT64_MAX;
     for (uint64_t lin = FAKE_MEM; lin < FAKE_MEM + FAKE_MEM_SIZE; lin += 4096)
         *x86_tlbe(c->tlb, lin) = (struct x86_tlbe){

@@ -11,10 +11,9 @@
 
 void x87_error(struct x86_cpu *c)
 {
-    struct machine *m = c->vcpu->machine;
-
     if (c->s.cr0 & CR0_NE)
         x86_raise(c, EXC_MF);
+    struct machine *m = c->vcpu->machine;
     if (!c->s.ferr) {
         TRACE(x87_ferr, "rip=%#" PRIx64 " fsw=%#x", c->s.r[X86_RIP], c->s.fsw);
         c->s.ferr = true;
