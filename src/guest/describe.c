@@ -80,6 +80,8 @@ int describe_write(struct save_out *o, const struct vm *vm, struct error *err)
     c.firmware = vm->firmware.kind ? vm->firmware.kind : "none";
     c.cpu_model = model->version;
     save_begin(o, SAVE_GUEST, c.name, 1);
+    if (!guest_config_named(vm->config))
+        c.name = NULL; /* no name that a folder is kept for */
     opt_each(guest_options, &c, put_setting, o);
     return save_end(o, err);
 }
