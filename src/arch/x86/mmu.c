@@ -43,6 +43,7 @@ static void asid_select(struct x86_cpu *c)
             memset(mmu->asid_of_pcid, 0, sizeof(mmu->asid_of_pcid));
             tlb_clear(c);
             mmu->next_asid = 1;
+            mmu->asid_epoch++;
         }
         mmu->asid_of_pcid[pcid] = mmu->next_asid++;
     }
@@ -76,6 +77,7 @@ void x86_tlb_flush_all(struct x86_cpu *c)
     struct x86_mmu *mmu = c->mmu;
 
     memset(mmu->asid_of_pcid, 0, sizeof(mmu->asid_of_pcid));
+    mmu->asid_epoch++;
     mmu->n_flush_all++;
     asid_select(c);
     x86_end_block(c);
@@ -89,6 +91,19 @@ void x86_tlb_flush_nonglobal(struct x86_cpu *c)
 
     mmu->asid_of_pcid[c->s.cr4 & CR4_PCIDE ? c->s.cr3 & 0xfff : 0] = 0;
     asid_select(c);
+    x86_end_block(c);
+}
+
+uint64_t x86_asid_epoch(const struct x86_cpu *c)
+{
+    return ((const struct x86_mmu *)c->mmu)->asid_epoch;
+}
+
+void x86_asid_return(struct x86_cpu *c, uint64_t asid)
+{
+    struct x86_mmu *mmu = c->mmu;
+
+    c->asid = mmu->asid_of_pcid[0] = (uint16_t)asid;
     x86_end_block(c);
 }
 

@@ -12,6 +12,7 @@
 struct x86_mmu {
     uint16_t asid_of_pcid[4096]; /* 0: none given yet */
     uint16_t next_asid;
+    uint64_t asid_epoch; /* grows when numbers given before may mean something else, or nothing */
     /* Regions (hashed by address) of which a 4-KiB piece of a large page may be in the TLB: an
      * INVLPG there has to drop more than one entry. */
     uint64_t large_2m[64], large_1g[64];

@@ -220,6 +220,10 @@ void x86_tlb_flush_all(struct x86_cpu *c);                 /* also global pages,
 void x86_tlb_flush_nonglobal(struct x86_cpu *c);
 void x86_tlb_flush_page(struct x86_cpu *c, uint64_t lin);  /* INVLPG */
 void x86_tlb_invpcid(struct x86_cpu *c, unsigned type, unsigned pcid, uint64_t lin);
+/* For personas, which know when tables change (and use no PCIDs): go back to the address space that
+ * was c->asid while x86_asid_epoch() was what it is now. */
+uint64_t x86_asid_epoch(const struct x86_cpu *c);
+void x86_asid_return(struct x86_cpu *c, uint64_t asid);
 void x86_set_cr0(struct x86_cpu *c, uint64_t v); /* checks, #GP, mode switch, flushes */
 void x86_set_cr3(struct x86_cpu *c, uint64_t v);
 void x86_set_cr4(struct x86_cpu *c, uint64_t v);

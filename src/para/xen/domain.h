@@ -59,6 +59,13 @@ struct callback {
     bool mask;
 };
 
+/* An address space that a vCPU has left. Its TLB entries are good as long as no present entry of any
+ * table has been changed since it began. */
+struct space {
+    uint64_t kernel, user; /* roots */
+    uint64_t asid, epoch, changes;
+};
+
 struct xen_vcpu {
     struct xen_domain *d;
     struct x86_cpu *c;
@@ -91,6 +98,8 @@ struct xen_vcpu {
     uint64_t time_va;
     uint32_t virq_port[VIRQ_COUNT];
     struct fifo_queues *fifo;
+    struct space space[16];  /* address spaces that were left, by their root */
+    uint64_t changes;        /* d->changes when the current one began with an empty TLB */
     uint64_t tlb_stamp;      /* d->tlb_clock of its last complete flush */
     bool flush;              /* atomic: empty the TLB before going on */
     uint64_t counts[HC_COUNT];
@@ -118,6 +127,7 @@ struct xen_domain {
     uint64_t *m2p;
     struct frame *frames;     /* special_end of them */
     int mm_lock;
+    uint64_t changes; /* atomic: of entries that were present, or of what is a table */
     uint64_t tlb_clock;
     uint32_t vm_assist;
     uint64_t n_ops[8];        /* mmu: updates, extended operations... */

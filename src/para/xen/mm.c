@@ -38,6 +38,7 @@ void mm_unlock(struct xen_vcpu *v)
 
 void mm_flush_local(struct xen_vcpu *v)
 {
+    v->changes = __atomic_load_n(&v->d->changes, __ATOMIC_SEQ_CST);
     x86_tlb_flush_nonglobal(v->c);
     v->tlb_stamp = __atomic_add_fetch(&v->d->tlb_clock, 1, __ATOMIC_SEQ_CST);
 }
@@ -237,9 +238,10 @@ void frame_put_type(struct xen_vcpu *v, uint64_t mfn, enum frame_type type)
     }
     if (f->type != type || !f->count || --f->count)
         return;
-    if (is_table(type))
+    if (is_table(type)) {
+        __atomic_add_fetch(&d->changes, 1, __ATOMIC_SEQ_CST);
         put_entries(v, mfn, type, 512);
-    else if (type == FT_WRITABLE)
+    } else if (type == FT_WRITABLE)
         f->stamp = __atomic_load_n(&d->tlb_clock, __ATOMIC_SEQ_CST);
     f->type = FT_NONE;
 }
@@ -273,6 +275,8 @@ static int entry_replace(struct xen_vcpu *v, uint64_t maddr, enum frame_type typ
         return -EAGAIN;
     }
     frame_written(v->d, own);
+    if (was)
+        __atomic_add_fetch(&v->d->changes, 1, __ATOMIC_SEQ_CST);
     if (was && !same)
         entry_put(v, type, own, old);
     return 0;
@@ -314,11 +318,43 @@ int mm_write_entry(struct xen_vcpu *v, uint64_t maddr, uint64_t val, bool preser
 
 /* ---- roots ---- */
 
+static struct space *space_of(struct xen_vcpu *v)
+{
+    return &v->space[(v->c->s.cr3 >> PAGE_SHIFT_4K ^ v->c->s.cr3 >> 16) % ARRAY_LEN(v->space)];
+}
+
+static void space_leave(struct xen_vcpu *v)
+{
+    *space_of(v) = (struct space){v->c->s.cr3, v->c->pv_user_cr3, v->c->asid,
+                                  x86_asid_epoch(v->c), v->changes};
+}
+
+/* Back in a space whose TLB entries are all good still? */
+static bool space_return(struct xen_vcpu *v)
+{
+    const struct space *s = space_of(v);
+
+    if (s->kernel != v->c->s.cr3 || s->user != v->c->pv_user_cr3 ||
+        s->epoch != x86_asid_epoch(v->c) ||
+        s->changes != __atomic_load_n(&v->d->changes, __ATOMIC_SEQ_CST))
+        return false;
+    v->changes = s->changes;
+    x86_asid_return(v->c, s->asid);
+    return true;
+}
+
+/* The kernel's root comes first, then the user's: only then is the pair what it was. */
 int mm_set_base(struct xen_vcpu *v, uint64_t mfn, bool user)
 {
     struct x86_cpu *c = v->c;
     uint64_t *root = user ? &c->pv_user_cr3 : &c->s.cr3, old = *root >> PAGE_SHIFT_4K;
 
+    if (mfn == old && mfn) {
+        mm_flush_local(v);
+        return 0;
+    }
+    if (!user && old)
+        space_leave(v);
     if (user && !mfn) {
         *root = 0;
     } else {
@@ -331,7 +367,8 @@ int mm_set_base(struct xen_vcpu *v, uint64_t mfn, bool user)
     }
     if (old)
         frame_put_type(v, old, FT_L4);
-    mm_flush_local(v);
+    if (!user || !space_return(v))
+        mm_flush_local(v);
     return 0;
 }
 

@@ -32,7 +32,9 @@ static void as_init(void)
     mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
     mount("proc", "/proc", "proc", 0, 0);
     mount("tmpfs", "/tmp", "tmpfs", 0, 0);
-    int fd = open("/dev/ttyS0", O_RDWR);
+    int fd = open("/dev/hvc0", O_RDWR); /* there is one under the Xen PV interface only */
+    if (fd < 0)
+        fd = open("/dev/ttyS0", O_RDWR);
     for (int i = 0; fd >= 0 && i < 3; i++)
         dup2(fd, i);
 }
