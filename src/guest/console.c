@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* What the PC boards have. */
-static const char *const consoles[] = {"ttyS0", "ttyS1", "uart8250", "uart", "null", "hvc0", ""};
+static const char *const consoles[] = {"ttyS0", "ttyS1", "uart8250", "uart", "null", ""};
 
 static bool is_multiboot(const char *loader)
 {
@@ -23,7 +23,7 @@ char *console_default(const char *loader, const char *console)
     return xasprintf("console=%s noreplace-smp", console);
 }
 
-const char *console_missing(const char *cmdline, char name[16])
+const char *console_missing(const char *cmdline, const char *console, char name[16])
 {
     for (const char *p = cmdline; *p;) {
         size_t n = strcspn(p, " ");
@@ -34,7 +34,7 @@ const char *console_missing(const char *cmdline, char name[16])
             size_t i = 0;
             while (i < ARRAY_LEN(consoles) && strcmp(consoles[i], name))
                 i++;
-            if (i == ARRAY_LEN(consoles))
+            if (i == ARRAY_LEN(consoles) && strcmp(name, console))
                 return name;
         }
         p += n;
@@ -47,6 +47,6 @@ void console_check(const char *loader, const char *cmdline, const char *console)
 {
     char name[16];
 
-    if (!is_multiboot(loader) && console_missing(cmdline, name))
+    if (!is_multiboot(loader) && console_missing(cmdline, console, name))
         log_warn("console=%s: this machine has no such console; try: console=%s", name, console);
 }

@@ -12,7 +12,7 @@ char *console_default(const char *loader, const char *console);
 void console_check(const char *loader, const char *cmdline, const char *console);
 
 /* The first console= of the line that the machine lacks, copied into name[16]; NULL: all are
- * there, or none is named. */
-const char *console_missing(const char *cmdline, char name[16]);
+ * there, or none is named. `console`: what the board itself names. */
+const char *console_missing(const char *cmdline, const char *console, char name[16]);
 
 #endif
