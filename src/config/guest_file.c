@@ -18,6 +18,10 @@ bool guest_file_name(const char *word)
     return (n > 5 && !strcmp(word + n - 5, ".yaml")) || (n > 4 && !strcmp(word + n - 4, ".yml"));
 }
 
+/* ------------------------------------------------------------------------------------ reading */
+
+#if HAVE_LIBFYAML
+
 static const char *own(struct guest_config *c, char *text)
 {
     char **owned = realloc(c->owned, (c->n_owned + 1) * sizeof(*owned));
@@ -28,10 +32,6 @@ static const char *own(struct guest_config *c, char *text)
     c->owned[c->n_owned++] = text;
     return text;
 }
-
-/* ------------------------------------------------------------------------------------ reading */
-
-#if HAVE_LIBFYAML
 
 struct reader {
     struct guest_config *c;
