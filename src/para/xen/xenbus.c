@@ -9,8 +9,8 @@
 #include "para/xen/domain.h"
 #include "para/xen/xenstore.h"
 
-static void put(struct xenbus_dev *dev, const char *folder, const char *name, const char *fmt,
-                va_list ap)
+printf_like(4, 0) static void put(struct xenbus_dev *dev, const char *folder, const char *name,
+                                  const char *fmt, va_list ap)
 {
     char path[160], value[256];
 
