@@ -24,6 +24,8 @@ struct acpi_config {
     uint32_t pci_start, pci_end;     /* memory for PCI devices below 4 GiB: [start, end) */
     uint64_t pci64_start, pci64_end; /* above 4 GiB */
     uint16_t pvpanic, fw_cfg;        /* ports */
+    uint32_t generation;             /* memory with the generation id */
+    unsigned generation_event;       /* GPE that tells that it changed */
     bool screen;                     /* a VGA */
     unsigned serials;                /* COM1.. */
     uint8_t pirq_irq[8];             /* where PIRQA..H end without an I/O APIC */

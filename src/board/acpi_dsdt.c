@@ -3,6 +3,7 @@
  *     \_SB.PCI0        host bridge: windows, interrupt routing (_PRT by _PIC)
  *     \_SB.PCI0.LPC    what sits behind the LPC bridge: RTC, keyboard, serial ports ...
  *     \_SB.Cnnn        processors
+ *     \_SB.VGEN        the machine's generation, and \_GPE._Enn that says it is another one
  *     \_S5             soft off
  */
 #include "board/acpi_dsdt.h"
@@ -178,6 +179,41 @@ static void put_hpet_device(struct aml *a, const struct acpi_config *c)
     aml_end(a);
 }
 
+/* [VMGENID]: ADDR is {low, high} half of the id's address. */
+static void put_generation(struct aml *a, const struct acpi_config *c)
+{
+    if (!c->generation)
+        return;
+    aml_device_begin(a, "VGEN");
+    aml_name(a, "_HID");
+    aml_string(a, "QUAD0001");
+    aml_name(a, "_CID");
+    aml_string(a, "VM_Gen_Counter");
+    aml_name(a, "_DDN");
+    aml_string(a, "VM_Gen_Counter");
+    aml_name_int(a, "_STA", 0xf);
+    aml_name(a, "ADDR");
+    aml_package_begin(a, 2);
+    aml_int(a, c->generation);
+    aml_int(a, 0);
+    aml_end(a);
+    aml_end(a);
+}
+
+static void put_events(struct aml *a, const struct acpi_config *c)
+{
+    char name[16];
+
+    if (!c->generation)
+        return;
+    snprintf(name, sizeof(name), "_E%02X", c->generation_event & 0xff);
+    aml_scope_begin(a, "\\_GPE");
+    aml_method_begin(a, name, 0);
+    aml_notify(a, "\\_SB.VGEN", 0x80);
+    aml_end(a);
+    aml_end(a);
+}
+
 static void put_processor(struct aml *a, unsigned n)
 {
     char name[5];
@@ -220,9 +256,11 @@ bool acpi_dsdt(const struct acpi_config *c, uint8_t *buf, size_t size, size_t *l
     put_pci(&a, c);
     put_motherboard(&a, c);
     put_hpet_device(&a, c);
+    put_generation(&a, c);
     for (unsigned i = 0; i < c->cpus; i++)
         put_processor(&a, i);
     aml_end(&a);
+    put_events(&a, c);
     aml_name(&a, "\\_S5");
     aml_package_begin(&a, 4);
     aml_int(&a, c->slp_typ_s5);

@@ -229,6 +229,13 @@ void aml_store_arg0(struct aml *a, const char *path)
     aml_path(a, path);
 }
 
+void aml_notify(struct aml *a, const char *path, uint64_t event)
+{
+    put8(a, 0x86);
+    aml_path(a, path);
+    aml_int(a, event);
+}
+
 void aml_name_int(struct aml *a, const char *path, uint64_t v)
 {
     aml_name(a, path);

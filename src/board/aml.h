@@ -41,6 +41,7 @@ void aml_string(struct aml *a, const char *s);
 void aml_eisaid(struct aml *a, const char *id); /* "PNP0A08" */
 void aml_return(struct aml *a);                 /* Return (what follows) */
 void aml_store_arg0(struct aml *a, const char *path);
+void aml_notify(struct aml *a, const char *path, uint64_t event);
 
 void aml_name_int(struct aml *a, const char *path, uint64_t v);
 

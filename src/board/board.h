@@ -72,6 +72,8 @@ struct board_type {
     void (*key)(struct board *b, unsigned code, bool down);
     void (*mouse)(struct board *b, int dx, int dy, int dz, unsigned buttons);
     void (*power_button)(struct board *b); /* any thread */
+    /* The machine is of another generation: it goes on from a saved state. NULL: nobody is told. */
+    void (*generation)(struct board *b, const uint8_t id[16]);
     uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
     /* What it has counted: "stats", one "name: value" a line, or "hypercalls"; may be NULL. */
     void (*dump)(struct board *b, const char *what, FILE *out);

@@ -29,6 +29,7 @@
 #define PC_PCI_END 0xfec00000u
 #define PC_IOAPIC_BASE 0xfec00000u
 #define PC_HPET_BASE 0xfed00000u
+#define PC_GENERATION_ID 0xfedf0000u
 #define PC_LAPIC_BASE 0xfee00000u
 #define PC_HIGH_RAM_BASE 0x100000000u
 

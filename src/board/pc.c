@@ -11,6 +11,8 @@
  * machine starts at its reset vector and the tables are files for it (pc_firmware). Without,
  * pc_load() leaves the chips as firmware would and puts ACPI and SMBIOS tables into ROM.
  *
+ * The machine's generation id lies at PC_GENERATION_ID; general-purpose event 5 says that it is new.
+ *
  * Not modelled: SMM and SMRAM, floppy, parallel port; PAM registers where no firmware is (the
  * ROM area is always ROM then).
  */
@@ -48,10 +50,12 @@
 #include "dev/rtc_mc146818.h"
 #include "dev/serial_16550.h"
 #include "dev/vga_bochs.h"
+#include "dev/vmgenid.h"
 
 #define PM_BASE 0x600
 #define APM_PORT 0xb2
 #define SCI_IRQ 9
+#define GENERATION_GPE 5
 #define PVPANIC_PORT 0x505
 #define FW_CFG_PORT 0x510
 #define ACPI_TABLES 0xe0000u
@@ -71,7 +75,7 @@ struct pc {
     struct board board;
     struct board_config config;
     struct pc_firmware firmware;
-    struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg;
+    struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg, *generation;
     struct dev *serial[BOARD_SERIALS];
     struct dev *host, *lpc;
     struct dev *vga; /* NULL: there is none */
@@ -219,8 +223,10 @@ static int add_power(struct pc *pc, struct error *err)
     struct machine *m = pc->board.machine;
 
     if (dev_create(&acpi_pm_ich9_type, "acpi", m, &pc->pm, err) ||
-        dev_create(&reset_control_type, "reset", m, &pc->reset, err))
+        dev_create(&reset_control_type, "reset", m, &pc->reset, err) ||
+        dev_create(&vmgenid_type, "generation", m, &pc->generation, err))
         return -err->code;
+    dev_map(pc->generation, VMGENID_WIN_ID, &m->mmio, PC_GENERATION_ID);
     acpi_pm_ich9_configure(pc->pm, true, pc->config.firmware != NULL);
     dev_map(pc->pm, ACPI_PM_ICH9_WIN_APM, &m->ports, APM_PORT);
     dev_wire(pc->pm, ACPI_PM_ICH9_LINE_SCI, pc->isa_line[SCI_IRQ]);
@@ -395,6 +401,8 @@ static struct acpi_config acpi_of(const struct pc *pc)
         .pci_end = PC_PCI_END,
         .pci64_start = pci64,
         .pci64_end = pci64 + PCI64_SIZE,
+        .generation = PC_GENERATION_ID,
+        .generation_event = GENERATION_GPE,
         .screen = pc->vga != NULL,
         .serials = BOARD_SERIALS,
         .ecam = PC_ECAM_BASE,
@@ -666,6 +674,14 @@ static void pc_power_button(struct board *b)
     acpi_pm_ich9_power_button(container_of(b, struct pc, board)->pm);
 }
 
+static void pc_generation(struct board *b, const uint8_t id[16])
+{
+    struct pc *pc = container_of(b, struct pc, board);
+
+    vmgenid_set(pc->generation, id);
+    acpi_pm_ich9_gpe(pc->pm, GENERATION_GPE);
+}
+
 const struct board_type board_pc_1 = {
     .name = "pc-1",
     .help = "PC with Q35 and ICH9 identities, ACPI",
@@ -678,5 +694,6 @@ const struct board_type board_pc_1 = {
     .key = pc_key,
     .mouse = pc_mouse,
     .power_button = pc_power_button,
+    .generation = pc_generation,
     .destroy = pc_destroy,
 };

@@ -130,8 +130,10 @@ const struct command command_clone = {
     .operands = "FILE [RUN-OPTION]...",
     .text = "Each clone runs in the background under a name of its own (--name, or the file's, and a "
             "number). Memory is shared with the file, and disks stand on the saved guest's, until a "
-            "clone writes: keep both as they are. Clones have the saved guest's addresses and UUID: "
-            "give them networks apart (user networks are).",
+            "clone writes: keep both as they are. Each clone has a UUID of its own and is told that it is "
+            "a copy (its generation id: systems that know it make their random numbers anew); UUID and "
+            "cards' addresses reach its system when it boots again, so give clones networks apart (user "
+            "networks are).",
     .options = options,
     .examples = examples,
     .run = run,

@@ -53,6 +53,7 @@ struct dev_type {
     void (*presave)(struct dev *dev); /* bring regs up to date; end what is in flight */
     /* Why its state cannot be saved now; NULL: it can. May be missing. */
     const char *(*blocker)(const struct dev *dev);
+    bool may_lack; /* a saved machine from before it was there goes on with it as after a reset */
 };
 
 struct dev {

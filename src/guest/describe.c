@@ -2,6 +2,7 @@
 #include "guest/describe.h"
 
 #include <stdio.h>
+#include <sys/random.h>
 
 #include "arch/x86/model.h"
 #include "block/disk.h"
@@ -12,6 +13,7 @@
 #include "registry/registry.h"
 
 #define TEXT_MAX 65536u
+#define UUID_TEXT 40
 
 /* What the guest sees and no host thing is named by: believed without --as-saved. */
 static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
@@ -60,19 +62,24 @@ static void put_setting(void *opaque, const char *name, const char *value)
     save_put(o, value, len);
 }
 
+static void print_uuid(const uint8_t u[16], char text[UUID_TEXT])
+{
+    snprintf(text, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
+             u[14], u[15]);
+}
+
 int describe_write(struct save_out *o, const struct vm *vm, struct error *err)
 {
     const struct x86_model *model = vm->machine.cpu_model;
     struct guest_config c = *vm->config;
     uint8_t u[16];
-    char uuid[40];
+    char uuid[UUID_TEXT];
     int rc = guest_config_uuid(&c, u, err);
 
     if (rc)
         return rc;
-    snprintf(uuid, sizeof(uuid), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-             u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
-             u[14], u[15]);
+    print_uuid(u, uuid);
     /* What was chosen, not what was asked for. */
     c.uuid = uuid;
     c.mode = vm->guest.way;
@@ -349,8 +356,17 @@ static int overlay(struct description *d, size_t n, const char *folder, struct e
 
 int describe_clone(struct description *d, const char *name, const char *folder, struct error *err)
 {
+    uint8_t uuid[16];
+    char text[UUID_TEXT];
     int rc = 0;
 
+    /* Version 4, variant 1 [RFC 9562 5.4]; cards' addresses follow from it. */
+    if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid))
+        return fail_errno(err, errno, "no random numbers");
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    print_uuid(uuid, text);
+    d->config.uuid = own(d, xstrdup(text));
     d->config.name = own(d, xstrdup(name));
     for (size_t i = 0; !rc && i < d->config.disks.count; i++)
         rc = overlay(d, i, folder, err);

@@ -29,8 +29,8 @@ struct description {
 /* From the section, and from what this command line says (`given`: not given is 0 or NULL). */
 int describe_read(struct description *d, const struct save_section *s,
                   const struct guest_config *given, bool as_saved, struct error *err);
-/* Settings of one more guest from the same stream: its name, and for each disk that it may write to a
- * new overlay `folder`/diskN.qcow2 over the one that was given. */
+/* Settings of one more guest from the same stream: its name, a UUID of its own, and for each disk that
+ * it may write to a new overlay `folder`/diskN.qcow2 over the one that was given. */
 int describe_clone(struct description *d, const char *name, const char *folder, struct error *err);
 /* The disks of a guest that does not run: back to the snapshot, or forget it. */
 enum describe_snapshot { SNAPSHOT_APPLY, SNAPSHOT_DROP };

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -436,6 +437,21 @@ static int open_perf_map(struct vm *vm, struct error *err)
     return 0;
 }
 
+/* What runs from now on has a past that others may share, or none. */
+static int new_generation(struct vm *vm, struct error *err)
+{
+    uint8_t id[16];
+
+    if (!vm->board->type->generation)
+        return 0;
+    int rc = guest_config_uuid(vm->config, id, err);
+    if (!rc && !vm->machine.deterministic && getrandom(id, sizeof(id), 0) != sizeof(id))
+        rc = fail_errno(err, errno, "no random numbers");
+    if (!rc)
+        vm->board->type->generation(vm->board, id);
+    return rc;
+}
+
 static int make_machine(struct vm *vm, const struct board_type *board,
                         const struct engine_type *engine, struct saved *saved, struct error *err)
 {
@@ -484,12 +500,17 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         rc = open_loader(vm, err);
     if (rc)
         return rc;
+    rc = new_generation(vm, err); /* before the reset, which forgets the event */
+    if (rc)
+        return rc;
     machine_reset(m);
     /* A restored guest may be in the midst of its firmware, which reads its files from the board. */
     if (!saved || vm->firmware.kind)
         rc = board->load(vm->board, vm->loader_ready ? &vm->loader : NULL, err);
     if (!rc && saved)
         rc = saved_load(saved, vm, err);
+    if (!rc && saved && !saved->moving && !m->deterministic)
+        rc = new_generation(vm, err);
     if (!rc)
         rc = machine_set_engine(m, engine, err);
     if (!rc)

@@ -254,7 +254,7 @@ static int find_missing(const struct save_machine_load *l, struct error *err)
             return fail(err, EBADMSG, "the saved guest lacks group %s of vCPU %u",
                         l->m->arch->groups[n % l->ngroups].name, n / l->ngroups);
     list_for_each(it, &l->m->devs)
-        if (!l->devs[i++])
+        if (!l->devs[i++] && !list_entry(it, struct dev, node)->type->may_lack)
             return fail(err, EBADMSG, "the saved guest has no device %s; this machine has",
                         list_entry(it, struct dev, node)->name);
     return 0;

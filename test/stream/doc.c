@@ -24,7 +24,8 @@ static const char intro[] =
     "(named fields), `src/save/ram.h` (memory) and `src/guest/describe.h` (the guest's description).\n"
     "\n"
     "A reader refuses a format version, a feature, a section, a record's version or a field that it\n"
-    "does not know, by name; a field that the stream lacks keeps its value of a reset machine. A name\n"
+    "does not know, by name; a field that the stream lacks keeps its value of a reset machine, and so\n"
+    "does the device vmgenid, which guests of older programs did not have. A name\n"
     "once given keeps its meaning; a change of meaning raises the record's version.\n"
     "\n";
 

@@ -42,6 +42,8 @@ static struct acpi_config config(unsigned cpus)
         .pci64_end = UINT64_C(0x1000000000),
         .pvpanic = 0x505,
         .fw_cfg = 0x510,
+        .generation = 0xfedf0000,
+        .generation_event = 5,
         .serials = 2,
         .pirq_irq = {10, 10, 11, 11, 10, 10, 11, 11},
         .pirq_of = pirq_of,
