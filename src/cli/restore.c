@@ -88,7 +88,7 @@ const struct command command_restore = {
     .operands = "FILE [RUN-OPTION]...",
     .text = "Disks, taps and other things of the host are opened only as this command line names "
             "them, by the options of quad run behind the file: --disk for each disk in its order, "
-            "--nic, --forward, --serial, --kernel and --initrd for when it reboots, --engine, "
+            "--cdrom, --nic, --forward, --serial, --display, --firmware-vars, --kernel and --initrd for when it reboots, --engine, "
             "--name, --detach. Its memory stays in the file until the guest writes to it: keep the "
             "file as it is while the guest runs. Connections through a user network are reset.",
     .options = options,

@@ -76,7 +76,7 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, append, .name = "append", .kind = OPT_STRING, .arg = "TEXT",
         .help = "kernel command line; without it the way's console is supplied"),
     OPT(struct guest_config, display, .name = "display", .kind = OPT_STRING, .arg = "WHAT",
-        .help = "screen: none, or vnc=unix:PATH or vnc=HOST:PORT, then ,password-file=FILE"),
+        .help = "screen: none, hidden (for quad screenshot), or vnc=unix:PATH or vnc=HOST:PORT, then ,password-file=FILE"),
     OPT(struct guest_config, firmware, .name = "firmware", .kind = OPT_ENUM, .arg = "WHAT",
         .choices = "bios|uefi|none",
         .help = "what starts the machine; without it none with a kernel, else bios"),

@@ -18,7 +18,7 @@
 /* What the guest sees and no host thing is named by: believed without --as-saved. */
 static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
                                        "cpus", "uuid", "deterministic", "seed", "on-reboot", "firmware",
-                                       "on-panic", "on-watchdog"};
+                                       "on-panic", "on-watchdog", "balloon"};
 
 /* Of a disk and of a card: what is the host's business. */
 static const char *const disk_hosts[] = {"format", "cache", "iops", "rate"};
@@ -160,7 +160,8 @@ static void keep(void *opaque, const char *name, const char *value)
 }
 
 /* The image as given now; what the guest sees of it as it was. */
-static int merge_disk(struct description *d, const char *was, const char *now, struct error *err)
+static int merge_disk(struct description *d, struct opt_list *to, const char *was, const char *now,
+                      struct error *err)
 {
     struct kept k = {disk_hosts, ARRAY_LEN(disk_hosts), xstrdup(now)};
     struct disk_config a = {0}, b = {0};
@@ -172,7 +173,7 @@ static int merge_disk(struct description *d, const char *was, const char *now, s
         rc = fail(err, EINVAL, "--disk %s: the guest could write to this disk when it was saved", now);
     if (!rc) {
         opt_each(disk_options_table, &a, keep, &k);
-        list_add(&d->config.disks, own(d, xstrdup(k.text)));
+        list_add(to, own(d, xstrdup(k.text)));
     }
     free(k.text);
     disk_config_free(&a);
@@ -180,19 +181,20 @@ static int merge_disk(struct description *d, const char *was, const char *now, s
     return rc;
 }
 
-static int merge_disks(struct description *d, const struct opt_list *given, struct error *err)
+/* what: "disk" or "cdrom". */
+static int merge_disks(struct description *d, const char *what, struct opt_list *to,
+                       const struct opt_list *saved, const struct opt_list *given, struct error *err)
 {
-    const struct opt_list *saved = &d->saved.disks;
     int rc = 0;
 
     if (given->count != saved->count)
-        return fail(err, EINVAL, "the saved guest has %zu disk%s%s%s, and %zu --disk %s given; try: "
-                                 "--disk FILE for each in its order, or --as-saved before the file",
-                    saved->count, saved->count == 1 ? "" : "s", saved->count ? ", the first one " : "",
-                    saved->count ? saved->items[0] : "", given->count,
-                    given->count == 1 ? "is" : "are");
+        return fail(err, EINVAL, "the saved guest has %zu %s%s%s%s, and %zu --%s %s given; try: --%s "
+                                 "FILE for each in its order, or --as-saved before the file",
+                    saved->count, what, saved->count == 1 ? "" : "s",
+                    saved->count ? ", the first one " : "", saved->count ? saved->items[0] : "",
+                    given->count, what, given->count == 1 ? "is" : "are", what);
     for (size_t i = 0; !rc && i < saved->count; i++)
-        rc = merge_disk(d, saved->items[i], given->items[i], err);
+        rc = merge_disk(d, to, saved->items[i], given->items[i], err);
     return rc;
 }
 
@@ -255,7 +257,7 @@ static void give(void *opaque, const char *name, const char *value)
     struct description *d = ((struct merge *)opaque)->d;
     struct error ignored;
 
-    if (strcmp(name, "disk") && strcmp(name, "nic"))
+    if (strcmp(name, "disk") && strcmp(name, "cdrom") && strcmp(name, "nic"))
         opt_set(guest_options, &d->config, name, value ? own(d, xstrdup(value)) : NULL, &ignored);
 }
 
@@ -276,11 +278,32 @@ static int fixed(const char *what, struct error *err)
     return fail(err, EINVAL, "--%s belongs to the saved guest and cannot change", what);
 }
 
+static void drop_list(struct opt_list *l)
+{
+    free(l->items);
+    *l = (struct opt_list){0};
+}
+
+/* Devices that the guest has, whose other end nobody gave: they lead nowhere. */
+static void fill_in(struct description *d)
+{
+    const struct guest_config *saved = &d->saved;
+    struct guest_config *c = &d->config;
+
+    if (saved->agent && !c->agent)
+        c->agent = "null";
+    if (saved->display && !c->display)
+        c->display = strcmp(saved->display, "none") ? "hidden" : "none";
+}
+
 static int merge(struct description *d, const struct guest_config *given, bool as_saved,
                  struct error *err)
 {
     struct merge m = {d, as_saved};
-    bool own_disks = given->disks.count || !as_saved, own_nics = given->nics.count || !as_saved;
+    struct guest_config *c = &d->config;
+    bool own_disks = given->disks.count || !as_saved, own_nics = given->nics.count || !as_saved,
+         own_cdroms = given->cdroms.count || !as_saved;
+    int rc = 0;
 
     if (given->memory)
         return fixed("memory", err);
@@ -293,18 +316,22 @@ static int merge(struct description *d, const struct guest_config *given, bool a
     if (given->uuid)
         return fixed("uuid", err);
     opt_each(guest_options, &d->saved, take_over, &m);
-    drop_given_lists(&d->config, given);
+    drop_given_lists(c, given);
     opt_each(guest_options, given, give, &m);
+    fill_in(d);
     if (own_disks) {
-        free(d->config.disks.items);
-        d->config.disks = (struct opt_list){0};
+        drop_list(&c->disks);
+        rc = merge_disks(d, "disk", &c->disks, &d->saved.disks, &given->disks, err);
     }
-    if (own_nics) {
-        free(d->config.nics.items);
-        d->config.nics = (struct opt_list){0};
+    if (!rc && own_cdroms) {
+        drop_list(&c->cdroms);
+        rc = merge_disks(d, "cdrom", &c->cdroms, &d->saved.cdroms, &given->cdroms, err);
     }
-    int rc = own_disks ? merge_disks(d, &given->disks, err) : 0;
-    return !rc && own_nics ? merge_nics(d, &given->nics, err) : rc;
+    if (!rc && own_nics) {
+        drop_list(&c->nics);
+        rc = merge_nics(d, &given->nics, err);
+    }
+    return rc;
 }
 
 int describe_read(struct description *d, const struct save_section *s,

@@ -24,6 +24,8 @@ struct disks {
     char *path[DISKS_MAX], *format[DISKS_MAX]; /* to open them again */
     bool readonly[DISKS_MAX];
     unsigned n;
+    struct blk *vars; /* borrowed: UEFI's variables, which come and go with the disks; NULL: none */
+    const char *vars_path;
     bool elsewhere; /* set before disks_open: another process writes them; they are only looked at
                        until disks_take */
 };

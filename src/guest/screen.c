@@ -29,10 +29,10 @@ static void on_pointer(void *opaque, int dx, int dy, int dz, unsigned buttons)
 int screen_open(struct vnc **out, const char *display, const char *name, struct board *board,
                 struct loop *loop, struct error *err)
 {
-    if (!display || !strcmp(display, "none"))
+    if (!display || !strcmp(display, "none") || !strcmp(display, "hidden"))
         return 0;
     if (strncmp(display, "vnc=", 4))
-        return fail(err, EINVAL, "--display: no display is called \"%s\"; try: none, vnc=unix:PATH, "
+        return fail(err, EINVAL, "--display: no display is called \"%s\"; try: none, hidden, vnc=unix:PATH, "
                                  "vnc=127.0.0.1:5900", display);
     struct fb *fb = board->type->screen ? board->type->screen(board) : NULL;
     if (!fb)

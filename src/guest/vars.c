@@ -26,9 +26,11 @@ static int make_file(const char *path, const struct blob *vars, struct error *er
     return 0;
 }
 
-int vars_open(struct blk **out, struct firmware *fw, const char *path, struct error *err)
+int vars_open(struct blk **out, struct firmware *fw, const char *path, bool elsewhere,
+              struct error *err)
 {
-    const struct disk_options o = {.path = path, .format = "raw", .formats = registry_disks};
+    const struct disk_options o = {.path = path, .format = "raw", .readonly = elsewhere,
+                                   .no_lock = elsewhere, .formats = registry_disks};
     struct blob b;
     struct disk *disk;
     int rc = 0;

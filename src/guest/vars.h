@@ -11,7 +11,9 @@
 struct blk;
 struct firmware;
 
-/* fw->vars becomes what is in the file; *out is where changes go. */
-int vars_open(struct blk **out, struct firmware *fw, const char *path, struct error *err);
+/* fw->vars becomes what is in the file; *out is where changes go. elsewhere: another process writes it,
+ * and it is only looked at until disks_take. */
+int vars_open(struct blk **out, struct firmware *fw, const char *path, bool elsewhere,
+              struct error *err);
 
 #endif

@@ -336,7 +336,8 @@ static int open_firmware(struct vm *vm, struct error *err)
     if (kind)
         rc = firmware_open(&vm->firmware, kind, getenv("QUAD_FIRMWARE_DIR"), err);
     if (!rc && vm->config->firmware_vars)
-        rc = vars_open(&vm->firmware_vars, &vm->firmware, vm->config->firmware_vars, err);
+        rc = vars_open(&vm->firmware_vars, &vm->firmware, vm->config->firmware_vars,
+                       vm->disks.elsewhere, err);
     else if (!rc && vm->firmware.vars.size)
         log_notice("changes of UEFI's variables are forgotten at the end; try: --firmware-vars "
                    "FILE");
@@ -466,6 +467,7 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     m->seed = vm->config->seed;
     m->on_event = vm_on_event;
     m->on_event_opaque = vm;
+    vm->disks.elsewhere = saved && saved->moving;
     rc = choose_model(vm, err);
     if (!rc)
         rc = open_serials(vm, err);
@@ -483,7 +485,8 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     bc.cpu_model = vm->model_name;
     memcpy(bc.serial, vm->serial, sizeof(bc.serial));
     rc = board->create(&vm->board, m, &bc, err);
-    vm->disks.elsewhere = saved && saved->moving;
+    vm->disks.vars = vm->firmware_vars;
+    vm->disks.vars_path = vm->config->firmware_vars;
     if (!rc)
         rc = screen_open(&vm->vnc, vm->config->display, vm->guest.name, vm->board, &vm->loop, err);
     if (!rc)

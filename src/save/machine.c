@@ -180,11 +180,12 @@ static int take_slot(struct save_machine_load *l, const struct save_section *s, 
         int rc = record_read(s, &save_slot_state, &r, err);
         if (rc)
             return rc;
-        if (r.size != slot->size || r.kind != (uint32_t)slot->kind || r.gpa % PAGE_SIZE_4K ||
-            r.gpa + r.size < r.gpa)
-            return fail(err, EBADMSG, "%s: %" PRIu64 " bytes at %#" PRIx64 "; here it has %" PRIu64,
-                        s->name, r.size, r.gpa, slot->size);
+        if (r.size != slot->size || (r.kind != SLOT_RAM && r.kind != SLOT_ROM) ||
+            r.gpa % PAGE_SIZE_4K || r.gpa + r.size < r.gpa)
+            return fail(err, EBADMSG, "%s: %" PRIu64 " bytes at %#" PRIx64 " of kind %u; here it has %"
+                        PRIu64, s->name, r.size, r.gpa, r.kind, slot->size);
         l->slots[i] = true;
+        slot->kind = (int)r.kind; /* shadow memory's write protection comes and goes */
         if (!r.mapped) {
             mem_unmap(mem, slot);
             slot->gpa = r.gpa;
