@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Not there: S3 and S4, C-states beyond C1, processor hot-plug, PCI hot-plug, thermal zones,
- * batteries, EC.
+ * Not there: S3 and S4, C-states beyond C1, PCI hot-plug, thermal zones, batteries, EC.
  */
 #include "board/acpi.h"
 
@@ -152,7 +151,7 @@ static uint64_t put_madt(struct tables *t, const struct acpi_config *c)
         p[0] = 0; /* local APIC */
         p[1] = 8;
         p[2] = p[3] = (uint8_t)i;
-        st_le32(p + 4, 1);
+        st_le32(p + 4, c->cpus_present >> i & 1);
     }
     p[0] = 1; /* I/O APIC 0, inputs from 0 */
     p[1] = 12;

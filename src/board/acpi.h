@@ -8,11 +8,14 @@
 
 #include "base/base.h"
 
+#define ACPI_GPE_CPU 2   /* of the processors' hot-plug */
 #define ACPI_GSI_PIRQ 16 /* PIRQA..H end in I/O APIC inputs 16..23 */
 
 /* What the tables say; addresses 0 mean that the part is not there. */
 struct acpi_config {
-    unsigned cpus;
+    unsigned cpus;         /* all that there may ever be */
+    uint64_t cpus_present; /* bit a processor */
+    uint16_t cpu_hotplug;  /* port of the controller; general-purpose event 2 is its */
     uint16_t pm_base; /* ICH9 layout: PM1 events +0, control +4, timer +8, GPE0 +0x20 */
     uint16_t smi_cmd;
     uint8_t acpi_enable, acpi_disable;

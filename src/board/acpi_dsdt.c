@@ -2,7 +2,7 @@
  *
  *     \_SB.PCI0        host bridge: windows, interrupt routing (_PRT by _PIC)
  *     \_SB.PCI0.LPC    what sits behind the LPC bridge: RTC, keyboard, serial ports ...
- *     \_SB.Cnnn        processors
+ *     \_SB.Cnnn        processors (acpi_cpus.c)
  *     \_SB.VGEN        the machine's generation, and \_GPE._Enn that says it is another one
  *     \_S5             soft off
  */
@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "board/acpi_cpus.h"
 #include "board/aml.h"
 
 static void hid(struct aml *a, const char *id)
@@ -59,10 +60,10 @@ static void put_prt(struct aml *a, const struct acpi_config *c)
     aml_method_begin(a, "_PRT", 0);
     aml_if_begin(a);
     aml_path(a, "\\PICF");
-    aml_return(a);
+    aml_op(a, AML_RETURN);
     aml_path(a, "PRTA");
     aml_end(a);
-    aml_return(a);
+    aml_op(a, AML_RETURN);
     aml_path(a, "PRTP");
     aml_end(a);
 }
@@ -159,6 +160,8 @@ static void put_motherboard(struct aml *a, const struct acpi_config *c)
     aml_io(a, c->pm_base, 128);
     aml_io(a, c->smi_cmd, 2);
     aml_io(a, 0x4d0, 2);
+    if (c->cpu_hotplug)
+        aml_io(a, c->cpu_hotplug, 12);
     if (c->ecam)
         aml_memory32(a, c->ecam, 0x10000000, true);
     aml_end(a);
@@ -209,21 +212,10 @@ static void put_events(struct aml *a, const struct acpi_config *c)
     snprintf(name, sizeof(name), "_E%02X", c->generation_event & 0xff);
     aml_scope_begin(a, "\\_GPE");
     aml_method_begin(a, name, 0);
-    aml_notify(a, "\\_SB.VGEN", 0x80);
+    aml_op(a, AML_NOTIFY);
+    aml_path(a, "\\_SB.VGEN");
+    aml_int(a, 0x80);
     aml_end(a);
-    aml_end(a);
-}
-
-static void put_processor(struct aml *a, unsigned n)
-{
-    char name[5];
-
-    snprintf(name, sizeof(name), "C%03X", n & 0xfff);
-    aml_device_begin(a, name);
-    aml_name(a, "_HID");
-    aml_string(a, "ACPI0007");
-    aml_name_int(a, "_UID", n);
-    aml_name_int(a, "_STA", 0xf);
     aml_end(a);
 }
 
@@ -250,17 +242,19 @@ bool acpi_dsdt(const struct acpi_config *c, uint8_t *buf, size_t size, size_t *l
     /* The system tells by _PIC which interrupt controllers it uses: 1: I/O APIC. */
     aml_name_int(&a, "\\PICF", 0);
     aml_method_begin(&a, "\\_PIC", 1);
-    aml_store_arg0(&a, "\\PICF");
+    aml_op(&a, AML_STORE);
+    aml_arg(&a, 0);
+    aml_path(&a, "\\PICF");
     aml_end(&a);
     aml_scope_begin(&a, "\\_SB");
     put_pci(&a, c);
     put_motherboard(&a, c);
     put_hpet_device(&a, c);
     put_generation(&a, c);
-    for (unsigned i = 0; i < c->cpus; i++)
-        put_processor(&a, i);
+    acpi_put_cpus(&a, c);
     aml_end(&a);
     put_events(&a, c);
+    acpi_put_cpu_event(&a, c);
     aml_name(&a, "\\_S5");
     aml_package_begin(&a, 4);
     aml_int(&a, c->slp_typ_s5);

@@ -166,6 +166,21 @@ void aml_else_begin(struct aml *a)
     block_begin(a, false);
 }
 
+void aml_while_begin(struct aml *a)
+{
+    put8(a, 0xa2);
+    block_begin(a, false);
+}
+
+void aml_field_begin(struct aml *a, const char *region, uint8_t flags)
+{
+    put8(a, 0x5b);
+    put8(a, 0x81);
+    block_begin(a, false);
+    aml_path(a, region);
+    put8(a, flags);
+}
+
 /* ---------------------------------------------------------------------------------- terms */
 
 void aml_name(struct aml *a, const char *path)
@@ -217,23 +232,85 @@ void aml_eisaid(struct aml *a, const char *id)
     put(a, raw, sizeof(raw));
 }
 
-void aml_return(struct aml *a)
+void aml_op(struct aml *a, enum aml_op op)
 {
-    put8(a, 0xa4);
+    put8(a, (uint8_t)op);
 }
 
-void aml_store_arg0(struct aml *a, const char *path)
+void aml_local(struct aml *a, unsigned n)
 {
-    put8(a, 0x70);
-    put8(a, 0x68);
-    aml_path(a, path);
+    put8(a, (uint8_t)(0x60 + n));
 }
 
-void aml_notify(struct aml *a, const char *path, uint64_t event)
+void aml_arg(struct aml *a, unsigned n)
 {
-    put8(a, 0x86);
-    aml_path(a, path);
-    aml_int(a, event);
+    put8(a, (uint8_t)(0x68 + n));
+}
+
+void aml_bytes(struct aml *a, const uint8_t *bytes, uint8_t len)
+{
+    put8(a, 0x11);
+    block_begin(a, false);
+    aml_int(a, len);
+    put(a, bytes, len);
+    aml_end(a);
+}
+
+void aml_io_region(struct aml *a, const char *name, uint16_t port, uint8_t len)
+{
+    put8(a, 0x5b);
+    put8(a, 0x80);
+    aml_path(a, name);
+    put8(a, 1); /* I/O space */
+    aml_int(a, port);
+    aml_int(a, len);
+}
+
+/* A width in bits, encoded as a PkgLength that does not count itself. */
+static void put_bits(struct aml *a, unsigned bits)
+{
+    assert(bits < 0x1000);
+    if (bits < 0x40) {
+        put8(a, (uint8_t)bits);
+        return;
+    }
+    put8(a, (uint8_t)(0x40 | (bits & 0xf)));
+    put8(a, (uint8_t)(bits >> 4));
+}
+
+void aml_field(struct aml *a, const char *name, unsigned bits)
+{
+    aml_path(a, name);
+    put_bits(a, bits);
+}
+
+void aml_gap(struct aml *a, unsigned bits)
+{
+    put8(a, 0);
+    put_bits(a, bits);
+}
+
+void aml_mutex(struct aml *a, const char *name)
+{
+    put8(a, 0x5b);
+    put8(a, 0x01);
+    aml_path(a, name);
+    put8(a, 0);
+}
+
+void aml_acquire(struct aml *a, const char *name)
+{
+    put8(a, 0x5b);
+    put8(a, 0x23);
+    aml_path(a, name);
+    put_le(a, 0xffff, 2);
+}
+
+void aml_release(struct aml *a, const char *name)
+{
+    put8(a, 0x5b);
+    put8(a, 0x27);
+    aml_path(a, name);
 }
 
 void aml_name_int(struct aml *a, const char *path, uint64_t v)

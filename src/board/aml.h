@@ -32,6 +32,9 @@ void aml_method_begin(struct aml *a, const char *path, unsigned args);
 void aml_package_begin(struct aml *a, unsigned elements);
 void aml_if_begin(struct aml *a); /* its predicate follows, then its body */
 void aml_else_begin(struct aml *a);
+void aml_while_begin(struct aml *a); /* likewise */
+/* Fields of an operation region: aml_field() and aml_gap() follow. */
+void aml_field_begin(struct aml *a, const char *region, uint8_t flags);
 void aml_end(struct aml *a);
 
 void aml_name(struct aml *a, const char *path); /* Name (path, what follows) */
@@ -39,9 +42,21 @@ void aml_path(struct aml *a, const char *path); /* a reference */
 void aml_int(struct aml *a, uint64_t v);
 void aml_string(struct aml *a, const char *s);
 void aml_eisaid(struct aml *a, const char *id); /* "PNP0A08" */
-void aml_return(struct aml *a);                 /* Return (what follows) */
-void aml_store_arg0(struct aml *a, const char *path);
-void aml_notify(struct aml *a, const char *path, uint64_t event);
+/* An operator; its operands follow: (what), (source, target), (object, value), (a, b). */
+enum aml_op { AML_RETURN = 0xa4, AML_STORE = 0x70, AML_NOTIFY = 0x86, AML_EQUAL = 0x93 };
+void aml_op(struct aml *a, enum aml_op op);
+void aml_local(struct aml *a, unsigned n);
+void aml_arg(struct aml *a, unsigned n);
+void aml_bytes(struct aml *a, const uint8_t *bytes, uint8_t len); /* a buffer */
+
+/* Flags of a field list [ACPI 20.2.5.2]: width of an access; bits that are not named are written 0. */
+enum { AML_ACC_BYTE = 1, AML_ACC_DWORD = 3, AML_WRITE_ZEROS = 0x40 };
+void aml_io_region(struct aml *a, const char *name, uint16_t port, uint8_t len);
+void aml_field(struct aml *a, const char *name, unsigned bits);
+void aml_gap(struct aml *a, unsigned bits);
+void aml_mutex(struct aml *a, const char *name);
+void aml_acquire(struct aml *a, const char *name); /* waits for ever */
+void aml_release(struct aml *a, const char *name);
 
 void aml_name_int(struct aml *a, const char *path, uint64_t v);
 

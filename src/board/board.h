@@ -30,7 +30,7 @@ struct net;
 
 struct board_config {
     uint64_t memory; /* bytes, a multiple of 1 MiB */
-    unsigned cpus;
+    unsigned cpus, cpus_max; /* to begin with, and all that may ever be (0: the same) */
     uint8_t uuid[16];
     const char *cpu_model;             /* its name, for tables */
     struct chr *serial[BOARD_SERIALS]; /* borrowed; NULL: nothing connected */
@@ -74,6 +74,8 @@ struct board_type {
     void (*power_button)(struct board *b); /* any thread */
     /* The machine is of another generation: it goes on from a saved state. NULL: nobody is told. */
     void (*generation)(struct board *b, const uint8_t id[16]);
+    /* Machine stopped: put processors in, or ask the system to let some go. NULL: it cannot. */
+    int (*set_cpus)(struct board *b, unsigned n, struct error *err);
     uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
     /* What it has counted: "stats", one "name: value" a line, or "hypercalls"; may be NULL. */
     void (*dump)(struct board *b, const char *what, FILE *out);

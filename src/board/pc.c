@@ -30,6 +30,7 @@
 #include "dev/acpi_pm_ich9.h"
 #include "dev/ata/ahci_ich9.h"
 #include "dev/ata/ide_piix3.h"
+#include "dev/cpu_hotplug.h"
 #include "dev/debugcon.h"
 #include "dev/dma_i8237.h"
 #include "dev/flash_28f.h"
@@ -54,6 +55,7 @@
 
 #define PM_BASE 0x600
 #define APM_PORT 0xb2
+#define CPU_HOTPLUG_PORT 0xcd8
 #define SCI_IRQ 9
 #define GENERATION_GPE 5
 #define PVPANIC_PORT 0x505
@@ -75,6 +77,7 @@ struct pc {
     struct board board;
     struct board_config config;
     struct pc_firmware firmware;
+    struct dev *cpus; /* hot-plug; NULL: there is room for no more */
     struct dev *pic, *ioapic, *pit, *hpet, *rtc, *pm, *reset, *kbd, *fw_cfg, *generation;
     struct dev *serial[BOARD_SERIALS];
     struct dev *host, *lpc;
@@ -236,6 +239,46 @@ static int add_power(struct pc *pc, struct error *err)
     return 0;
 }
 
+/* Out of the machine, or, where a saved state says so, in it. */
+static void cpu_set(void *opaque, unsigned n, bool present)
+{
+    struct pc *pc = opaque;
+    struct machine *m = pc->board.machine;
+
+    if (!present)
+        machine_remove_vcpu(m, n);
+    else
+        __atomic_store_n(&m->vcpus[n]->absent, false, __ATOMIC_SEQ_CST);
+}
+
+static void gpe_set(void *opaque, unsigned n, bool level)
+{
+    if (level)
+        acpi_pm_ich9_gpe(opaque, n);
+}
+
+/* All that there may ever be; those beyond the first are absent. */
+static int add_cpus(struct pc *pc, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+    unsigned now = pc->config.cpus, possible = MAX(pc->config.cpus_max, now);
+    int rc = 0;
+
+    for (unsigned i = 0; !rc && i < possible; i++)
+        rc = machine_add_vcpu(m, err);
+    for (unsigned i = now; !rc && i < possible; i++)
+        m->vcpus[i]->absent = true;
+    if (rc || possible == now)
+        return rc;
+    rc = dev_create(&cpu_hotplug_type, "cpus", m, &pc->cpus, err);
+    if (rc)
+        return rc;
+    cpu_hotplug_configure(pc->cpus, possible, now, cpu_set, pc);
+    dev_map(pc->cpus, CPU_HOTPLUG_WIN_REGS, &m->ports, CPU_HOTPLUG_PORT);
+    dev_wire(pc->cpus, CPU_HOTPLUG_LINE_EVENT, (struct irq){gpe_set, pc->pm, ACPI_GPE_CPU});
+    return 0;
+}
+
 /* Bus 0 with the host bridge and the LPC bridge, which also places the ACPI registers. */
 static int add_pci(struct pc *pc, struct error *err)
 {
@@ -328,17 +371,16 @@ static int put_fw_e820(struct pc *pc, struct error *err)
 static int add_fw_cfg(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->board.machine;
-    uint8_t ram[8], cpus[2];
+    uint8_t ram[8], max[2];
 
     if (dev_create(&fw_cfg_type, "fw_cfg", m, &pc->fw_cfg, err))
         return -err->code;
     dev_map(pc->fw_cfg, FW_CFG_WIN_PORTS, &m->ports, FW_CFG_PORT);
     dev_map(pc->fw_cfg, FW_CFG_WIN_DMA, &m->ports, FW_CFG_PORT + 4);
     st_le64(ram, pc->board.map.ram);
-    st_le16(cpus, (uint16_t)pc->config.cpus);
+    st_le16(max, (uint16_t)m->nvcpus);
     if (fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_RAM_SIZE, ram, sizeof(ram), err) ||
-        fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_NB_CPUS, cpus, sizeof(cpus), err) ||
-        fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_MAX_CPUS, cpus, sizeof(cpus), err))
+        fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_MAX_CPUS, max, sizeof(max), err))
         return -err->code;
     return pc->config.firmware ? 0 : put_fw_e820(pc, err);
 }
@@ -384,6 +426,8 @@ static struct acpi_config acpi_of(const struct pc *pc)
     uint64_t pci64 = ALIGN_UP(PC_HIGH_RAM_BASE + (map->ram - map->low_top), PCI64_SIZE);
     struct acpi_config c = {
         .cpus = pc->board.machine->nvcpus,
+        .cpus_present = pc->cpus ? cpu_hotplug_present(pc->cpus) : UINT64_MAX,
+        .cpu_hotplug = pc->cpus ? CPU_HOTPLUG_PORT : 0,
         .pm_base = PM_BASE,
         .smi_cmd = APM_PORT,
         .acpi_enable = ACPI_PM_ICH9_ENABLE,
@@ -439,7 +483,7 @@ static struct smbios_config smbios_of(const struct pc *pc)
     struct smbios_config c = {
         .ram = pc->board.map.ram,
         .low_top = pc->board.map.low_top,
-        .cpus = pc->board.machine->nvcpus,
+        .cpus = machine_vcpus_present(pc->board.machine),
         .version = pc->board.type->name,
         .cpu = pc->config.cpu_model,
     };
@@ -519,10 +563,15 @@ static int load_firmware(struct pc *pc, struct error *err)
 {
     const struct acpi_config acpi = acpi_of(pc);
     const struct smbios_config smbios = smbios_of(pc);
+    unsigned cpus = machine_vcpus_present(pc->board.machine);
+    uint8_t present[2];
 
+    st_le16(present, (uint16_t)cpus);
+    if (fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_NB_CPUS, present, sizeof(present), err))
+        return -err->code;
     rtc_mc146818_set_cmos(pc->rtc, 0x3d, 0x32); /* two nibbles: 1 floppy, 2 disk, 3 CD */
     rtc_mc146818_set_cmos(pc->rtc, 0x38, 0x10);
-    rtc_mc146818_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->board.machine->nvcpus - 1));
+    rtc_mc146818_set_cmos(pc->rtc, 0x5f, (uint8_t)(cpus - 1));
     fw_cfg_on_read(pc->fw_cfg, "etc/table-loader", refresh_acpi, pc);
     pc_firmware_load(&pc->firmware);
     return pc_firmware_files(&pc->firmware, pc->fw_cfg, &acpi, &smbios, pc->config.serial_text, err);
@@ -564,6 +613,10 @@ static void pc_destroy(struct board *b)
 static int pc_create(struct board **out, struct machine *m, const struct board_config *config,
                      struct error *err)
 {
+    static int (*const parts[])(struct pc *, struct error *) = {
+        add_memory,   add_interrupts, add_timers, add_power,   add_cpus,  add_pci,
+        add_keyboard, add_ports,      add_fw_cfg, add_serials, add_flash, add_screen,
+    };
     const uint64_t mib = UINT64_C(1) << 20;
 
     if (config->memory < 2 * mib || config->memory % mib)
@@ -573,30 +626,48 @@ static int pc_create(struct board **out, struct machine *m, const struct board_c
     pc->board = (struct board){.type = &board_pc_1, .machine = m};
     pc->config = *config;
     make_map(pc);
-    int rc = add_memory(pc, err);
-    for (unsigned i = 0; !rc && i < config->cpus; i++)
-        rc = machine_add_vcpu(m, err);
-    if (!rc)
-        rc = add_interrupts(pc, err);
-    if (!rc)
-        rc = add_timers(pc, err);
-    if (!rc)
-        rc = add_power(pc, err);
-    if (!rc)
-        rc = add_pci(pc, err);
-    if (!rc)
-        rc = add_keyboard(pc, err);
-    if (!rc)
-        rc = add_ports(pc, err);
-    if (!rc)
-        rc = add_fw_cfg(pc, err);
-    if (!rc)
-        rc = add_serials(pc, err);
-    if (!rc)
-        rc = add_flash(pc, err);
-    if (!rc)
-        rc = add_screen(pc, err);
+    int rc = 0;
+    for (size_t i = 0; !rc && i < ARRAY_LEN(parts); i++)
+        rc = parts[i](pc, err);
     *out = &pc->board; /* devices hold wires into it: the caller destroys it after them */
+    return rc;
+}
+
+/* The new ones come as from their reset, with the memory types of the others. */
+static int insert_cpu(struct pc *pc, unsigned n, struct error *err)
+{
+    struct machine *m = pc->board.machine;
+
+    m->arch->vcpu_reset(m->vcpus[n]);
+    if (!pc->config.firmware)
+        set_mtrrs(m->vcpus[n]->cpu);
+    int rc = machine_insert_vcpu(m, n, err);
+    if (!rc)
+        cpu_hotplug_insert(pc->cpus, n);
+    return rc;
+}
+
+/* The lowest free places first; the highest are asked for first. */
+static int pc_set_cpus(struct board *b, unsigned want, struct error *err)
+{
+    struct pc *pc = container_of(b, struct pc, board);
+    struct machine *m = b->machine;
+    unsigned now = machine_vcpus_present(m);
+    int rc = 0;
+
+    if (!pc->cpus)
+        return fail(err, EOPNOTSUPP, "it was started without room for other processors");
+    cpu_hotplug_cancel(pc->cpus);
+    for (unsigned n = 1; !rc && now < want && n < m->nvcpus; n++)
+        if (vcpu_absent(m->vcpus[n])) {
+            rc = insert_cpu(pc, n, err);
+            now++;
+        }
+    for (unsigned n = m->nvcpus - 1; now > want && n; n--)
+        if (!vcpu_absent(m->vcpus[n])) {
+            cpu_hotplug_remove(pc->cpus, n);
+            now--;
+        }
     return rc;
 }
 
@@ -695,5 +766,6 @@ const struct board_type board_pc_1 = {
     .mouse = pc_mouse,
     .power_button = pc_power_button,
     .generation = pc_generation,
+    .set_cpus = pc_set_cpus,
     .destroy = pc_destroy,
 };

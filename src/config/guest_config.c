@@ -88,6 +88,9 @@ const struct opt guest_options[] = {
         .arg = "SIZE", .min = 2u << 20, .max = UINT64_C(1) << 39, .help = "memory (512M)"),
     OPT(struct guest_config, cpus, .name = "cpus", .letter = 'c', .kind = OPT_UINT, .arg = "N",
         .min = 1, .max = 64, .help = "virtual processors (1)"),
+    OPT(struct guest_config, cpus_max, .name = "cpus-max", .kind = OPT_UINT, .arg = "N",
+        .min = 1, .max = 64,
+        .help = "how many it may get while it runs, by quad set (4, or as many as --cpus)"),
     OPT(struct guest_config, name, .name = "name", .kind = OPT_STRING, .arg = "NAME",
         .help = "the guest's name; its UUID is made from it"),
     OPT(struct guest_config, serial, .name = "serial", .kind = OPT_LIST, .arg = "WHERE",
@@ -208,6 +211,13 @@ void guest_config_fini(struct guest_config *c)
     c->n_owned = 0;
 }
 
+unsigned guest_config_cpus_max(const struct guest_config *c)
+{
+    uint64_t standard = guest_config_deterministic(c) ? c->cpus : MAX(c->cpus, UINT64_C(4));
+
+    return (unsigned)(c->cpus_max ? c->cpus_max : standard);
+}
+
 bool guest_config_deterministic(const struct guest_config *c)
 {
     return c->deterministic || c->record || c->replay;
@@ -220,6 +230,9 @@ int guest_config_check(const struct guest_config *c, struct error *err)
 
     const char *firmware = guest_config_firmware(c);
 
+    if (c->cpus_max && c->cpus_max < c->cpus)
+        return fail(err, EINVAL, "--cpus-max %" PRIu64 " is less than --cpus %" PRIu64, c->cpus_max,
+                    c->cpus);
     if (!c->kernel && !c->disks.count && !c->cdroms.count && !c->image)
         return fail(err, EINVAL, "no image and no kernel given; try: quad image ls, --kernel "
                                  "/boot/vmlinuz-..., or --disk or --cdrom with a system that boots "

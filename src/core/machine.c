@@ -91,21 +91,68 @@ int machine_set_engine(struct machine *m, const struct engine_type *type, struct
     return rc;
 }
 
+static int start_thread(struct vcpu *v, struct error *err)
+{
+    struct machine *m = v->machine;
+    char name[16];
+    int rc = m->deterministic ? pthread_create(&v->thread, NULL, vcpu_thread_deterministic, m)
+                              : pthread_create(&v->thread, NULL, vcpu_thread, v);
+
+    if (rc)
+        return fail_errno(err, rc, "cannot start the thread of vCPU %u", v->index);
+    snprintf(name, sizeof(name), "vcpu%u", v->index);
+    pthread_setname_np(v->thread, name);
+    v->thread_started = true;
+    return 0;
+}
+
+static void join_thread(struct vcpu *v)
+{
+    if (v->thread_started)
+        pthread_join(v->thread, NULL);
+    v->thread_started = false;
+}
+
+unsigned machine_vcpus_present(const struct machine *m)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < m->nvcpus; i++)
+        n += !vcpu_absent(m->vcpus[i]);
+    return n;
+}
+
+int machine_insert_vcpu(struct machine *m, unsigned n, struct error *err)
+{
+    struct vcpu *v = m->vcpus[n];
+    int rc = 0;
+
+    join_thread(v); /* of its last time, which has ended or is about to */
+    if (m->engine.type)
+        rc = m->engine.type->vcpu_put(v, ~0u, err);
+    if (rc)
+        return rc;
+    __atomic_store_n(&v->absent, false, __ATOMIC_SEQ_CST);
+    return m->started && !m->deterministic ? start_thread(v, err) : 0;
+}
+
+void machine_remove_vcpu(struct machine *m, unsigned n)
+{
+    pthread_mutex_lock(&m->stop_lock);
+    __atomic_store_n(&m->vcpus[n]->absent, true, __ATOMIC_SEQ_CST);
+    vcpu_request(m->vcpus[n], REQ_STOP);
+    pthread_cond_broadcast(&m->stop_cond);
+    pthread_mutex_unlock(&m->stop_lock);
+}
+
 int machine_start(struct machine *m, struct error *err)
 {
     unsigned n = m->deterministic ? 1 : m->nvcpus;
 
     for (unsigned i = 0; i < n; i++) {
-        struct vcpu *v = m->vcpus[i];
-        int rc = m->deterministic
-                     ? pthread_create(&v->thread, NULL, vcpu_thread_deterministic, m)
-                     : pthread_create(&v->thread, NULL, vcpu_thread, v);
+        int rc = vcpu_absent(m->vcpus[i]) ? 0 : start_thread(m->vcpus[i], err);
         if (rc)
-            return fail_errno(err, rc, "cannot start the thread of vCPU %u", i);
-        char name[16];
-        snprintf(name, sizeof(name), "vcpu%u", i);
-        pthread_setname_np(v->thread, name);
-        v->thread_started = true;
+            return rc;
     }
     m->started = true;
     machine_resume(m);
@@ -182,8 +229,7 @@ void machine_quit(struct machine *m)
     pthread_cond_broadcast(&m->stop_cond);
     pthread_mutex_unlock(&m->stop_lock);
     for (unsigned i = 0; i < m->nvcpus; i++)
-        if (m->vcpus[i]->thread_started)
-            pthread_join(m->vcpus[i]->thread, NULL);
+        join_thread(m->vcpus[i]);
     m->started = false;
 }
 

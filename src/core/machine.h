@@ -97,6 +97,11 @@ void machine_fini(struct machine *m);
 
 int machine_add_vcpu(struct machine *m, struct error *err);
 int machine_set_engine(struct machine *m, const struct engine_type *type, struct error *err);
+unsigned machine_vcpus_present(const struct machine *m);
+/* Plug vCPU n in, in the state that its record holds. Machine stopped. */
+int machine_insert_vcpu(struct machine *m, unsigned n, struct error *err);
+/* Take it out: it ends when its instruction does. Any thread, also its own. */
+void machine_remove_vcpu(struct machine *m, unsigned n);
 
 int machine_start(struct machine *m, struct error *err); /* threads start, clock runs */
 void machine_stop(struct machine *m);   /* all vCPUs outside their engine, clock stopped */

@@ -48,16 +48,16 @@ static void halt_wait(struct vcpu *v)
     __atomic_store_n(&v->halted_wait, false, __ATOMIC_SEQ_CST);
 }
 
-/* Enter the engine once it is allowed; false: the machine quits. */
+/* Enter the engine once it is allowed; false: the machine quits, or the vCPU was taken out. */
 static bool vcpu_enter(struct vcpu *v)
 {
     struct machine *m = v->machine;
     bool go;
 
     pthread_mutex_lock(&m->stop_lock);
-    while (!m->quitting && (m->stopping || m->capped || m->excl_owner || v->parked))
+    while (!m->quitting && !vcpu_absent(v) && (m->stopping || m->capped || m->excl_owner || v->parked))
         pthread_cond_wait(&m->stop_cond, &m->stop_lock);
-    go = !m->quitting;
+    go = !m->quitting && !vcpu_absent(v);
     if (go) {
         vcpu_request_done(v, REQ_STOP | REQ_EXCL);
         v->inside = true;
@@ -178,6 +178,7 @@ void *vcpu_thread(void *opaque)
         if (vcpu_stopped(v, why) && why == STOP_HALT)
             halt_wait(v);
     }
+    v->tid = 0;
     return NULL;
 }
 
@@ -246,6 +247,8 @@ void *vcpu_thread_deterministic(void *opaque)
         bool all_halted = true;
         for (unsigned i = 0; i < m->nvcpus; i++) {
             enum stop_reason why;
+            if (vcpu_absent(m->vcpus[i]))
+                continue;
             if (!run_slice(m->vcpus[i], &why))
                 return NULL;
             all_halted = all_halted && why == STOP_HALT;

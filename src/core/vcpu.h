@@ -38,6 +38,7 @@ struct vcpu {
     bool inside;      /* in the engine (machine->stop_lock) */
     bool halted_wait; /* atomic: sleeping in the halt wait */
     bool excl;        /* this vCPU is in an exclusive section */
+    bool absent;      /* atomic: not plugged in: no thread, hears nothing */
     /* A debugger's, changed only with the machine stopped: */
     bool parked;      /* stays outside its engine */
     bool debug_step;  /* the end of `budget`, or a halt, is to be reported */
@@ -57,6 +58,11 @@ static inline uint32_t vcpu_requests(const struct vcpu *vcpu)
 static inline void vcpu_request_done(struct vcpu *vcpu, uint32_t bits)
 {
     __atomic_fetch_and(&vcpu->request, ~bits, __ATOMIC_SEQ_CST);
+}
+
+static inline bool vcpu_absent(const struct vcpu *vcpu)
+{
+    return __atomic_load_n(&vcpu->absent, __ATOMIC_RELAXED);
 }
 
 /* Hold all other vCPUs outside guest code; from a vCPU inside its engine (a split or device

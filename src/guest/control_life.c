@@ -23,7 +23,7 @@ static void describe_machine(json_t *r, const struct vm *vm)
 
     put_new(r, "engine", json_string(vm->machine.engine.type->name));
     put_new(r, "board", json_string(vm->board->type->name));
-    put_new(r, "cpus", json_integer(vm->machine.nvcpus));
+    put_new(r, "cpus", json_integer(machine_vcpus_present(&vm->machine)));
     put_new(r, "memory", json_integer((json_int_t)c->memory));
     put_new(r, "resets", json_integer(vm->resets));
     for (unsigned i = 0; i < vm->nics.n_forwards; i++) {

@@ -52,7 +52,7 @@ static void look(struct cpu_limit *l)
 {
     uint64_t now = monotonic_ns(), sum = taken(l->machine);
 
-    bucket_take(&l->bucket, sum - l->seen);
+    bucket_take(&l->bucket, sum > l->seen ? sum - l->seen : 0); /* a thread may have ended */
     l->seen = sum;
     uint64_t wait = bucket_wait(&l->bucket, now);
     hold(l, wait != 0);

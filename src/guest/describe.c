@@ -17,8 +17,8 @@
 
 /* What the guest sees and no host thing is named by: believed without --as-saved. */
 static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
-                                       "cpus", "uuid", "deterministic", "seed", "on-reboot", "firmware",
-                                       "on-panic", "on-watchdog", "balloon"};
+                                       "cpus", "cpus-max", "uuid", "deterministic", "seed", "on-reboot",
+                                       "firmware", "on-panic", "on-watchdog", "balloon"};
 
 /* Of a disk and of a card: what is the host's business. */
 static const char *const disk_hosts[] = {"format", "cache", "iops", "rate"};
@@ -86,6 +86,7 @@ int describe_write(struct save_out *o, const struct vm *vm, struct error *err)
     c.board = vm->board->type->name;
     c.firmware = vm->firmware.kind ? vm->firmware.kind : "none";
     c.cpu_model = model->version;
+    c.cpus_max = guest_config_cpus_max(vm->config);
     save_begin(o, SAVE_GUEST, c.name, 1);
     if (!guest_config_named(vm->config))
         c.name = NULL; /* no name that a folder is kept for */
@@ -309,6 +310,8 @@ static int merge(struct description *d, const struct guest_config *given, bool a
         return fixed("memory", err);
     if (given->cpus)
         return fixed("cpus", err);
+    if (given->cpus_max)
+        return fixed("cpus-max", err);
     if (given->cpu_model)
         return fixed("cpu-model", err);
     if (given->board)
@@ -316,6 +319,8 @@ static int merge(struct description *d, const struct guest_config *given, bool a
     if (given->uuid)
         return fixed("uuid", err);
     opt_each(guest_options, &d->saved, take_over, &m);
+    if (!d->config.cpus_max) /* saved before there was a word about it */
+        d->config.cpus_max = d->config.cpus;
     drop_given_lists(c, given);
     opt_each(guest_options, given, give, &m);
     fill_in(d);

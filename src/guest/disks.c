@@ -62,7 +62,7 @@ static int add_virtio(struct disks *d, const struct disk_config *c, unsigned n,
     virtio_blk_configure(
         dev, &(struct virtio_blk_config){.blk = d->front[n],
                                          .serial = c->serial,
-                                         .queues = (unsigned)(c->queues ? c->queues : m->nvcpus)});
+                                         .queues = (unsigned)(c->queues ? c->queues : machine_vcpus_present(m))});
     d->virtio[n] = dev;
     if (c->rings && !strcmp(c->rings, "split"))
         virtio_leave_out(dev, VIRTIO_F_RING_PACKED);

@@ -3,6 +3,7 @@
 
 #include "block/pool.h"
 #include "dev/virtio/virtio_blk.h"
+#include "guest/cpus.h"
 #include "guest/memory.h"
 #include "guest/vm.h"
 #include "net/net_open.h"
@@ -113,6 +114,7 @@ static int shares_set(struct vm *vm, unsigned n, uint64_t value, struct control_
 const struct limit limits[] = {
     {"memory", "bytes", "what it may use of its memory (its balloon takes the rest)", memory_count,
      memory_now, memory_ask},
+    {"cpus", NULL, "its processors; the guest must take part", cpus_count, cpus_now, cpus_ask},
     {"cpu.cap", "%", "CPU time of all its processors, in percent of one of the host's; 0: no cap",
      NULL, cap_get, cap_set},
     {"cpu.shares", NULL, "its weight beside other processes; 100 is as any other", NULL, shares_get,

@@ -4,7 +4,7 @@
  * (limits.c); `quad set`, the control commands `set` and `limits` and the manual read it.
  *
  * A number in a key picks the disk or card. A setter may need time (the guest must give memory or
- * take a processor): then it returns CONTROL_LATER and calls limit_done().
+ * take a processor): then it returns CONTROL_LATER and calls control_done().
  */
 #ifndef QUAD_GUEST_LIMITS_H
 #define QUAD_GUEST_LIMITS_H

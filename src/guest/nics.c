@@ -101,7 +101,7 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
                     const struct opt_list *forwards, struct board *board, struct loop *loop,
                     struct error *err)
 {
-    struct virtio_net_config vc = {.pairs = board->machine->nvcpus};
+    struct virtio_net_config vc = {.pairs = machine_vcpus_present(board->machine)};
     struct nic_config c;
     struct dev *dev;
     int rc = nic_config_parse(&c, text, err);

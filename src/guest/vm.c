@@ -456,7 +456,8 @@ static int new_generation(struct vm *vm, struct error *err)
 static int make_machine(struct vm *vm, const struct board_type *board,
                         const struct engine_type *engine, struct saved *saved, struct error *err)
 {
-    struct board_config bc = {.memory = vm->config->memory, .cpus = (unsigned)vm->config->cpus};
+    struct board_config bc = {.memory = vm->config->memory, .cpus = (unsigned)vm->config->cpus,
+                               .cpus_max = guest_config_cpus_max(vm->config)};
     struct machine *m = &vm->machine;
     int rc;
 
@@ -724,9 +725,10 @@ void vm_stats(struct vm *vm, FILE *out)
     struct machine *m = &vm->machine;
 
     for (unsigned i = 0; i < m->nvcpus; i++)
-        fprintf(out,
-                "vcpu%u.halts: %" PRIu64 "\nvcpu%u.kicks: %" PRIu64 "\nvcpu%u.exits: %" PRIu64 "\n",
-                i, m->vcpus[i]->n_halts, i, m->vcpus[i]->n_kicks, i, m->vcpus[i]->n_exits);
+        if (!vcpu_absent(m->vcpus[i]))
+            fprintf(out,
+                    "vcpu%u.halts: %" PRIu64 "\nvcpu%u.kicks: %" PRIu64 "\nvcpu%u.exits: %" PRIu64 "\n",
+                    i, m->vcpus[i]->n_halts, i, m->vcpus[i]->n_kicks, i, m->vcpus[i]->n_exits);
     fprintf(out, "ports.unclaimed_reads: %" PRIu64 "\nports.unclaimed_writes: %" PRIu64 "\n",
             m->ports.unclaimed_reads, m->ports.unclaimed_writes);
     fprintf(out, "mmio.unclaimed_reads: %" PRIu64 "\nmmio.unclaimed_writes: %" PRIu64 "\n",

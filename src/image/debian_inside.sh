@@ -18,6 +18,12 @@ chroot "$r" systemctl -q enable systemd-networkd systemd-resolved
 chroot "$r" systemctl -q mask systemd-networkd-wait-online.service
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$r/etc/resolv.conf"
 
+# processors and memory that come while it runs are used at once
+cat >"$r/etc/udev/rules.d/80-quad-hotplug.rules" <<'EOF'
+SUBSYSTEM=="cpu", ACTION=="add", TEST=="online", ATTR{online}=="0", ATTR{online}="1"
+SUBSYSTEM=="memory", ACTION=="add", TEST=="state", ATTR{state}=="offline", ATTR{state}="online_movable"
+EOF
+
 echo "quad: keys, first boot"
 home=$r/root
 mkdir -p -m 700 "$home/.ssh"

@@ -347,6 +347,8 @@ static bool matches(const struct lapic *l, uint32_t dest, bool logical)
 
 static void deliver(struct lapic *l, unsigned mode, unsigned vector, bool level, bool assert_level)
 {
+    if (vcpu_absent(l->cpu->vcpu))
+        return;
     switch (mode) {
     case APIC_FIXED:
     case APIC_LOWEST:

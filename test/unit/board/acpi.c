@@ -24,6 +24,8 @@ static struct acpi_config config(unsigned cpus)
 {
     return (struct acpi_config){
         .cpus = cpus,
+        .cpus_present = 1,
+        .cpu_hotplug = cpus > 1 ? 0xcd8 : 0,
         .pm_base = 0x600,
         .smi_cmd = 0xb2,
         .acpi_enable = 2,
