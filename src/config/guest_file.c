@@ -264,7 +264,7 @@ static int syntax_error(const char *name, struct fy_diag *diag, struct error *er
     const struct fy_diag_error *e = fy_diag_errors_iterate(diag, &it);
 
     if (!e)
-        return fail(err, EINVAL, "%s: no YAML", name);
+        return fail(err, EINVAL, "%s is empty", name);
     return fail(err, EINVAL, "%s:%d:%d: %s", name, e->line, e->column, e->msg);
 }
 
@@ -282,18 +282,35 @@ static size_t utf8_length(const uint8_t *p, size_t len)
     return n;
 }
 
-/* What the library is not given: it can loop for ever on directives that are not UTF-8. */
+/* The first thing of a line that no guest file has, or NULL. */
+static const char *not_here(const char *line, size_t len)
+{
+    if (len && line[0] == '%')
+        return "a guest file has no directives";
+    while (len && strchr(" \t-", line[0]))
+        line++, len--;
+    if (len && line[0] == '?' && (len == 1 || strchr(" \t\r\n", line[1])))
+        return "a guest file has no \"? key\": write key: value";
+    return NULL;
+}
+
+/* What the library is not given: directives that are not UTF-8 can make it loop for ever, and
+ * explicit keys with an error behind them can crash it (0.7.12). */
 static int check_text(const char *name, const char *text, size_t len, struct error *err)
 {
     unsigned line = 1, column = 1;
+    const char *what;
     size_t n;
 
     for (size_t i = 0; i < len; i += n) {
         n = utf8_length((const uint8_t *)text + i, len - i);
         if (!n)
             return fail(err, EINVAL, "%s:%u:%u: no UTF-8 text", name, line, column);
-        if (column == 1 && text[i] == '%')
-            return fail(err, EINVAL, "%s:%u:1: a guest file has no directives", name, line);
+        what = column == 1 ? not_here(text + i, len - i) : NULL;
+        if (text[i] == '\r' && (i + 1 == len || text[i + 1] != '\n'))
+            what = "a carriage return that ends no line";
+        if (what)
+            return fail(err, EINVAL, "%s:%u:%u: %s", name, line, column, what);
         column = text[i] == '\n' ? 1 : column + 1;
         line += text[i] == '\n';
     }
@@ -323,12 +340,19 @@ int guest_file_parse(struct guest_config *c, const char *name, const char *text,
     fy_diag_set_collect_errors(diag, true);
     const struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2,
                                      .diag = diag};
-    struct fy_document *d = len ? fy_document_build_from_string(&cfg, text, len) : NULL;
-    if (d)
-        rc = read_document(&r, d, err);
+    struct fy_parser *parser = fy_parser_create(&cfg);
+    struct fy_document *d =
+        fy_parser_set_string(parser, text, len) ? NULL : fy_parse_load_document(parser);
+    struct fy_document *more = d ? fy_parse_load_document(parser) : NULL;
+    if (more)
+        rc = fail(err, EINVAL, "%s: more than one document", name);
+    else if (!d || fy_parser_get_stream_error(parser))
+        rc = syntax_error(name, diag, err);
     else
-        rc = len ? syntax_error(name, diag, err) : fail(err, EINVAL, "%s is empty", name);
-    fy_document_destroy(d);
+        rc = read_document(&r, d, err);
+    fy_parse_document_destroy(parser, more);
+    fy_parse_document_destroy(parser, d);
+    fy_parser_destroy(parser);
     fy_diag_destroy(diag);
     return rc;
 }

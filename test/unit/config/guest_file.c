@@ -73,6 +73,11 @@ static void errors_say_where(void **state)
         {"%YAML 1.2\n---\nname: x", "g.yaml:1:1: a guest file has no directives"},
         {"name: x\xff", "g.yaml:1:8: no UTF-8"},
         {"mode: ful", "none of auto"},
+        {"name: x\n---\nname: y\n", "more than one document"},
+        {"name: x\n--- [\n", "g.yaml:3:1: flow sequence"},
+        {"# nothing\n\n", "empty"},
+        {"name: x\r\n\rcpus: 2", "g.yaml:2:1: a carriage return"},
+        {"name: x\n  ? {a: b}", "g.yaml:2:1: a guest file has no \"? key\""},
     };
 
     (void)state;
