@@ -45,6 +45,61 @@ static int elf_take_segment(struct elf *e, uint32_t type, struct elf_segment s, 
     return 0;
 }
 
+/* ---- sections ---- */
+
+struct section {
+    uint32_t name, type;
+    uint64_t offset, size;
+};
+
+/* Section i; false: there is none, or it lies outside of the file. */
+static bool elf_shdr(const struct elf *e, unsigned i, struct section *s)
+{
+    uint64_t shoff = e->is64 ? ld_le64(e->data + 40) : ld_le32(e->data + 32);
+    unsigned entsize = ld_le16(e->data + (e->is64 ? 58 : 46));
+    unsigned n = ld_le16(e->data + (e->is64 ? 60 : 48));
+
+    if (i >= n || entsize < (e->is64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr)) ||
+        shoff > e->size || (uint64_t)entsize * n > e->size - shoff)
+        return false;
+    const uint8_t *p = e->data + shoff + (size_t)i * entsize;
+    *s = (struct section){ld_le32(p), ld_le32(p + 4), e->is64 ? ld_le64(p + 24) : ld_le32(p + 16),
+                          e->is64 ? ld_le64(p + 32) : ld_le32(p + 20)};
+    return s->type != SHT_NOBITS && s->offset <= e->size && s->size <= e->size - s->offset;
+}
+
+static unsigned elf_nsections(const struct elf *e)
+{
+    return ld_le16(e->data + (e->is64 ? 60 : 48));
+}
+
+/* A linker script of one segment leaves its notes in sections only. */
+static void elf_take_sections(struct elf *e)
+{
+    struct section s;
+
+    for (unsigned i = 0; i < elf_nsections(e) && e->nnote < ELF_SEGMENTS_MAX; i++)
+        if (elf_shdr(e, i, &s) && s.type == SHT_NOTE)
+            e->note[e->nnote++] = (struct elf_segment){.offset = s.offset, .filesz = s.size};
+}
+
+const uint8_t *elf_section(const struct elf *e, const char *name, size_t *size)
+{
+    struct section s, names;
+    size_t len = strlen(name) + 1;
+
+    if (!elf_shdr(e, ld_le16(e->data + (e->is64 ? 62 : 50)), &names))
+        return NULL;
+    for (unsigned i = 0; i < elf_nsections(e); i++) {
+        if (!elf_shdr(e, i, &s) || s.name > names.size || len > names.size - s.name ||
+            memcmp(e->data + names.offset + s.name, name, len))
+            continue;
+        *size = s.size;
+        return e->data + s.offset;
+    }
+    return NULL;
+}
+
 int elf_open(struct elf *e, const uint8_t *data, size_t size, struct error *err)
 {
     *e = (struct elf){.data = data, .size = size, .start = UINT64_MAX};
@@ -77,6 +132,7 @@ int elf_open(struct elf *e, const uint8_t *data, size_t size, struct error *err)
     }
     if (!e->nload)
         return fail(err, EINVAL, "an ELF file with nothing to load");
+    elf_take_sections(e);
     return 0;
 }
 

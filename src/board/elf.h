@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * elf: the program headers of a kernel in ELF form: what is loaded where (by physical address),
- * and its notes. Checked once by elf_open(); the image is borrowed.
+ * and its notes, of segments and of sections. Checked once by elf_open(); the image is borrowed. A
+ * section table that makes no sense counts as none: nothing is loaded by it.
  */
 #ifndef QUAD_BOARD_ELF_H
 #define QUAD_BOARD_ELF_H
@@ -37,6 +38,9 @@ uint64_t elf_entry_phys(const struct elf *e);
 
 /* The descriptor of the first note `type` of `owner`, or NULL. */
 const uint8_t *elf_note(const struct elf *e, const char *owner, uint32_t type, uint32_t *len);
+
+/* The contents of the section called `name`, or NULL. */
+const uint8_t *elf_section(const struct elf *e, const char *name, size_t *size);
 
 /* Copy the segments to guest memory and zero what they leave open. */
 int elf_load(const struct elf *e, struct mem *mem, struct error *err);

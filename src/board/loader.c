@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "board/loader.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "board/bzimage.h"
 #include "board/payload.h"
@@ -197,6 +199,22 @@ int loader_open(struct loader *l, const struct loader_config *c, struct error *e
     if (rc)
         loader_close(l);
     return rc;
+}
+
+bool loader_is_xen_only(const char *kernel)
+{
+    struct loader_config c = {.kernel = kernel, .type = "auto"};
+    struct loader l;
+    struct error err;
+    uint8_t magic[16];
+    auto_close int fd = open(kernel, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || read(fd, magic, sizeof(magic)) != sizeof(magic) || !elf_is(magic, sizeof(magic)) ||
+        loader_open(&l, &c, &err))
+        return false;
+    bool only = l.type == &loader_xen_pv;
+    loader_close(&l);
+    return only;
 }
 
 int loader_open_bytes(struct loader *l, const char *type, const uint8_t *kernel, size_t size,

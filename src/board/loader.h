@@ -56,6 +56,9 @@ struct loader {
     unsigned nmodules;
 };
 
+/* An ELF kernel of the Xen PV interface that nothing else can start. */
+bool loader_is_xen_only(const char *kernel);
+
 int loader_open(struct loader *l, const struct loader_config *config, struct error *err);
 /* The same from bytes, which are copied (tests, fuzzing). */
 int loader_open_bytes(struct loader *l, const char *type, const uint8_t *kernel, size_t size,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * loader_xen: a kernel for the Xen PV interface, known by its notes [XEN elfnote]. Such a kernel needs
+ * loader_xen: a kernel for the Xen PV interface, known by its notes or, an old one, by its section
+ * __xen_guest [XEN elfnote]. Such a kernel needs
  * a board that speaks the interface, which builds its start itself: this type only recognizes it.
  */
 #include "board/loader.h"
@@ -11,9 +12,10 @@ static bool xen_takes(struct loader *l)
 {
     struct error err;
     uint32_t len;
+    size_t size;
 
-    return !loader_find_elf(l, &err) && l->elf.is64 &&
-           elf_note(&l->elf, "Xen", NOTE_XEN_VERSION, &len);
+    return !loader_find_elf(l, &err) && (elf_note(&l->elf, "Xen", NOTE_XEN_VERSION, &len) ||
+                                         elf_section(&l->elf, "__xen_guest", &size));
 }
 
 static int xen_load(struct loader *l, struct machine *m, const struct memmap *map,

@@ -308,10 +308,15 @@ static int choose_way(struct vm *vm, struct error *err)
         vm->way_reason = "asked for";
         return 0;
     }
+    if (vm->config->kernel && loader_is_xen_only(vm->config->kernel)) {
+        vm->guest.way = "para";
+        vm->way_reason = "the kernel is for its interface only";
+        return 0;
+    }
     for (size_t i = 0; registry_ways[i]; i++) {
         const struct way *w = registry_ways[i];
-        /* A zone has no kernel of its own; para, whose consoles and disks have other names, is
-         * asked for. */
+        /* A zone has no kernel of its own; to para, whose consoles and disks have other names, a
+         * kernel goes that can do nothing else, or that is sent there. */
         if (!strcmp(w->name, "zone") || !strcmp(w->name, "para") || (way && w->strength <= way->strength))
             continue;
         w->probe(&report);

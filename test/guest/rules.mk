@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A guest of its own, which xen.sh builds.
-TEST_SKIP += test/guest/xen/guest.c test/guest/xen/tests.c
+# Guests of their own, which xen.sh and xen_suite.sh build.
+TEST_SKIP += test/guest/xen/guest.c test/guest/xen/tests.c test/guest/xen/suite.c

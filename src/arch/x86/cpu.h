@@ -115,6 +115,7 @@ struct x86_cpu {
     const struct x86_persona *persona; /* NULL: a bare PC [persona.h] */
     void *pv;             /* the persona's own record */
     bool pv_kernel;       /* the guest's kernel runs, not its programs; both at CPL 3 */
+    bool pv_cpuid_fault;  /* CPUID raises #GP in its programs */
     uint64_t pv_user_cr3; /* root of the tables for its programs */
     void *mmu;    /* arch/x86/mmu.c's own record */
     void *engine; /* the engine's own record */

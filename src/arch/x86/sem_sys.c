@@ -304,6 +304,8 @@ void sem_cpuid(struct x86_cpu *c, const struct x86_insn *in)
     uint32_t out[4];
 
     (void)in;
+    if (unlikely(c->pv_cpuid_fault && !c->pv_kernel))
+        x86_gp0(c);
     x86_cpuid(c, reg_ld32(c, RAX), reg_ld32(c, RCX), out);
     reg_st32(c, RAX, out[0]);
     reg_st32(c, RBX, out[1]);

@@ -2,8 +2,8 @@
  *
  * board: xen-pv-1: no chips at all: memory, processors, and the interface of para/xen.
  *
- * Not modelled: 32-bit guests, superpages, auto-translated guests, PCI pass-through, PMU, the control
- * interface (sysctl, domctl).
+ * Not modelled: 32-bit guests, superpages, auto-translated guests, PCI pass-through, PMU, control of
+ * other domains.
  */
 #include "arch/x86/flags.h"
 #include "arch/x86/model.h"
@@ -47,6 +47,7 @@ static void reset_vcpu(struct xen_vcpu *v)
     desc_put_flat(c, SEG_SS, SEL_RING3_DS);
     s->mp_state = v->id ? MP_WAIT_SIPI : MP_RUNNABLE;
     c->pv_kernel = true;
+    c->pv_cpuid_fault = false;
     c->pv_user_cr3 = 0;
     fl_load(c, 0);
     x86_derive(c);
@@ -122,8 +123,10 @@ static int xen_load(struct board *b, struct loader *l, struct error *err)
     xs_reset(d->store);
     xenbus_reset(d);
     int rc = domain_build(d, l, err);
-    if (rc)
+    if (rc) {
+        err->code = rc == -EINVAL ? ENOEXEC : err->code; /* the file is wrong, not the command line */
         return error_prefix(err, "kernel %s", l->kernel_name);
+    }
     for (unsigned i = 0; !rc && i < m->nvcpus && m->engine.type; i++)
         rc = m->engine.type->vcpu_put(m->vcpus[i], ~0u, err);
     return rc;

@@ -142,7 +142,7 @@ struct xen_domain {
     struct list_node devices; /* xenbus.h */
     uint32_t shutdown_code;
     bool shut_down;
-    const char *cmdline;
+    uint64_t refused; /* calls of the control interface */
 };
 
 static inline struct xen_vcpu *xen_vcpu_of(const struct x86_cpu *c) { return c->pv; }
@@ -191,7 +191,7 @@ hypercall_fn hc_set_trap_table, hc_set_callbacks, hc_callback_op, hc_stack_switc
 
 /* priv.c: instructions of a kernel that thinks that it has its processor. True: done. */
 bool priv_emulate(struct xen_vcpu *v, const struct x86_insn *in);
-bool priv_forced_cpuid(struct xen_vcpu *v);
+bool priv_forced_cpuid(struct xen_vcpu *v, struct x86_fault *f);
 void persona_cpuid(const struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 hypercall_fn hc_fpu_taskswitch, hc_set_debugreg, hc_get_debugreg;
 
@@ -232,6 +232,9 @@ void runstate_set(struct xen_vcpu *v, unsigned state);
 void runstate_write(struct xen_vcpu *v);
 int64_t time_set_singleshot(struct xen_vcpu *v, uint64_t deadline, bool only_future);
 uint64_t xen_ns(const struct xen_domain *d);
+
+/* control.c */
+hypercall_fn hc_sysctl, hc_domctl, hc_platform_op;
 
 /* version.c */
 hypercall_fn hc_xen_version, hc_vm_assist, hc_physdev_op, hc_console_io;

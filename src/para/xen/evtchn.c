@@ -101,7 +101,7 @@ static void clear_pending(struct xen_domain *d, uint32_t port)
 
 /* ---- ports ---- */
 
-static uint32_t port_limit(const struct xen_domain *d)
+uint32_t evtchn_port_limit(const struct xen_domain *d)
 {
     return d->ev.fifo ? EVTCHN_PORTS_MAX : EVTCHN_2L_PORTS;
 }
@@ -114,9 +114,9 @@ static uint32_t port_alloc(struct xen_domain *d)
     for (uint32_t p = 1; p < ev->nports; p++)
         if (ev->port[p].state == EV_FREE)
             return p;
-    if (ev->nports >= port_limit(d))
+    if (ev->nports >= evtchn_port_limit(d))
         return 0;
-    uint32_t first = ev->nports, n = MIN(first * 2, port_limit(d));
+    uint32_t first = ev->nports, n = MIN(first * 2, evtchn_port_limit(d));
     struct evtchn *more = realloc(ev->port, n * sizeof(*more));
     if (!more)
         return 0;

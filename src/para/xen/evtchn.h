@@ -49,6 +49,7 @@ void evtchn_reset(struct xen_domain *d);
 void evtchn_raise(struct xen_domain *d, uint32_t port);
 void evtchn_raise_virq(struct xen_vcpu *v, unsigned virq);
 bool evtchn_is_pending(struct xen_domain *d, uint32_t port);
+uint32_t evtchn_port_limit(const struct xen_domain *d); /* ports are below it */
 
 /* A port whose other end is in this process, for `remote` (a domain id). */
 uint32_t evtchn_backend_port(struct xen_domain *d, uint16_t remote, void (*notify)(void *opaque),

@@ -19,7 +19,7 @@ struct row {
 static const struct row table[HC_COUNT] = {
     HC(set_trap_table),     HC(mmu_update),        HC(set_gdt),
     HC(stack_switch),       HC(set_callbacks),     HC(fpu_taskswitch),
-    HC(sched_op_compat),    NONE(platform_op),     HC(set_debugreg),
+    HC(sched_op_compat),    HC(platform_op),     HC(set_debugreg),
     HC(get_debugreg),       HC(update_descriptor), HC(memory_op),
     HC(multicall),          HC(update_va_mapping), HC(set_timer_op),
     HC(xen_version),        HC(console_io),        HC(grant_table_op),
@@ -28,7 +28,7 @@ static const struct row table[HC_COUNT] = {
     HC(mmuext_op),          NONE(xsm_op),          HC(nmi_op),
     HC(sched_op),           HC(callback_op),       NONE(xenoprof_op),
     HC(event_channel_op),   HC(physdev_op),        NONE(hvm_op),
-    NONE(sysctl),           NONE(domctl),          NONE(kexec_op),
+    HC(sysctl),             HC(domctl),            NONE(kexec_op),
     NONE(tmem_op),          NONE(argo_op),         NONE(xenpmu_op),
     NONE(dm_op),            NONE(hypfs_op),        NONE(event_channel_op_compat),
     NONE(physdev_op_compat),

@@ -106,6 +106,12 @@ static bool is_linear(const struct xen_domain *d, enum frame_type type, uint64_t
     return type != FT_L1 && (mfn == own || (d->frames[mfn].count && d->frames[mfn].type == type));
 }
 
+/* Does an entry of level 1 hold a reference? Of the hypervisor's frames any does: some go away. */
+static bool counts(const struct xen_domain *d, uint64_t e)
+{
+    return (e & PTE_RW) || entry_mfn(e) >= d->special;
+}
+
 /* Take what a new present entry of the table `own` of `type` refers to. */
 static int entry_get(struct xen_vcpu *v, enum frame_type type, uint64_t own, uint64_t e)
 {
@@ -114,7 +120,7 @@ static int entry_get(struct xen_vcpu *v, enum frame_type type, uint64_t own, uin
     if (!frame_usable(v->d, mfn))
         return -EINVAL;
     if (type == FT_L1)
-        return e & PTE_RW ? frame_get_type(v, mfn, FT_WRITABLE) : 0;
+        return counts(v->d, e) ? frame_get_type(v, mfn, FT_WRITABLE) : 0;
     if (e & UPPER_FORBIDDEN)
         return -EINVAL;
     if (!is_linear(v->d, type, own, mfn))
@@ -129,7 +135,7 @@ static void entry_put(struct xen_vcpu *v, enum frame_type type, uint64_t own, ui
     uint64_t mfn = entry_mfn(e);
 
     if (type == FT_L1) {
-        if (e & PTE_RW)
+        if (counts(v->d, e))
             frame_put_type(v, mfn, FT_WRITABLE);
     } else if (mfn != own) {
         frame_put_type(v, mfn, v->d->frames[mfn].type == type ? type : type - 1);

@@ -191,6 +191,12 @@ static bool read_msr(struct xen_vcpu *v, uint32_t msr, uint64_t *value)
     case 0x1b:
         *value = APIC_BASE_ENABLED | (v->id ? 0 : 0x100);
         return true;
+    case 0xce: /* platform: CPUID can be made to fault for programs */
+        *value = UINT64_C(1) << 31;
+        return true;
+    case 0x140:
+        *value = v->c->pv_cpuid_fault;
+        return true;
     case 0x8b:  /* microcode patch level */
     case 0x179: /* machine check: no banks */
     case 0x17a:
@@ -243,6 +249,11 @@ static bool write_msr(struct xen_vcpu *v, uint32_t msr, uint64_t value)
         if (!canonical(value))
             return false;
         s->kernel_gs_base = value;
+        return true;
+    case 0x140:
+        if (value > 1)
+            return false;
+        v->c->pv_cpuid_fault = value;
         return true;
     case 0x17a:
     case 0x1a0:
@@ -333,7 +344,8 @@ bool priv_emulate(struct xen_vcpu *v, const struct x86_insn *in)
     return true;
 }
 
-bool priv_forced_cpuid(struct xen_vcpu *v)
+/* UD2 "xen" CPUID. Where CPUID faults for programs, *f becomes what CPUID itself raises. */
+bool priv_forced_cpuid(struct xen_vcpu *v, struct x86_fault *f)
 {
     static const uint8_t code[7] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
     struct x86_cpu *c = v->c;
@@ -342,6 +354,11 @@ bool priv_forced_cpuid(struct xen_vcpu *v)
 
     if (!xen_read(v, have, c->s.r[X86_RIP], sizeof(have)) || memcmp(have, code, sizeof(code)))
         return false;
+    if (c->pv_cpuid_fault && !c->pv_kernel) {
+        c->s.r[X86_RIP] += sizeof(code) - 2;
+        *f = (struct x86_fault){.vector = EXC_GP};
+        return false;
+    }
     x86_cpuid(c, reg_ld32(c, RAX), reg_ld32(c, RCX), out);
     reg_st32(c, RAX, out[0]);
     reg_st32(c, RBX, out[1]);

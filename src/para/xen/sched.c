@@ -51,6 +51,13 @@ void sched_wake_poller(struct xen_domain *d, uint32_t port)
 
 enum { POLL_MAX = 128 };
 
+static void stop_polling(struct xen_vcpu *v)
+{
+    v->polling = false;
+    v->poll_port = UINT32_MAX;
+}
+
+/* Ports that nobody has are polled like others: they are never pending. */
 static int64_t poll(struct xen_vcpu *v, uint64_t at)
 {
     uint8_t raw[24];
@@ -68,16 +75,15 @@ static int64_t poll(struct xen_vcpu *v, uint64_t at)
     __atomic_store_n(&v->poll_port, n == 1 ? port[0] : 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->polling, true, __ATOMIC_SEQ_CST);
     for (uint32_t i = 0; i < n; i++) {
-        if (port[i] >= v->d->ev.nports) {
-            v->polling = false;
-            v->poll_port = UINT32_MAX;
-            return -EINVAL;
+        bool valid = port[i] < evtchn_port_limit(v->d);
+        if (!valid || evtchn_is_pending(v->d, port[i])) {
+            stop_polling(v);
+            return valid ? 0 : -EINVAL;
         }
-        if (evtchn_is_pending(v->d, port[i])) {
-            v->polling = false;
-            v->poll_port = UINT32_MAX;
-            return 0;
-        }
+    }
+    if (deadline && deadline <= xen_ns(v->d)) {
+        stop_polling(v);
+        return 0;
     }
     if (deadline)
         timer_set(&v->poll_timer, deadline);
@@ -142,14 +148,13 @@ int64_t hc_sched_op(struct xen_vcpu *v, const uint64_t arg[6])
     }
 }
 
+/* The old form: of shutdown the reason is the argument itself. */
 int64_t hc_sched_op_compat(struct xen_vcpu *v, const uint64_t arg[6])
 {
     switch (arg[0]) {
     case SCHED_YIELD:
-        sched_yield();
-        return 0;
     case SCHED_BLOCK:
-        return block(v);
+        return hc_sched_op(v, arg);
     case SCHED_SHUTDOWN:
         return shut_down(v, (uint32_t)arg[1]);
     default:

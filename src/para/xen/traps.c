@@ -149,6 +149,9 @@ void trap_enter_syscall(struct x86_cpu *c)
     struct xen_vcpu *v = xen_vcpu_of(c);
     uint64_t *r = c->s.r;
 
+    /* What a MOV SS before it has held back, and a single step, end in the hypervisor. */
+    c->debug_hits = 0;
+    c->step_off = true;
     if (!c->pv_kernel) {
         user_syscall(v);
         return;
@@ -265,13 +268,13 @@ static int soft_trap(struct xen_vcpu *v, const struct x86_insn *in, unsigned vec
 }
 
 /* Things that the kernel does as if it had its processor, and that are done for it. */
-static bool assist(struct xen_vcpu *v, const struct x86_fault *f, const struct x86_insn *in)
+static bool assist(struct xen_vcpu *v, struct x86_fault *f, const struct x86_insn *in)
 {
     switch (f->vector) {
     case EXC_GP:
         return !f->error && in && priv_emulate(v, in);
     case EXC_UD:
-        return priv_forced_cpuid(v);
+        return priv_forced_cpuid(v, f);
     case EXC_PF:
         return in && v->c->pv_kernel && (f->error & (PF_P | PF_W | PF_RSVD)) == (PF_P | PF_W) &&
                mm_emulate_store(v, in, f->cr2);
@@ -283,7 +286,7 @@ static bool assist(struct xen_vcpu *v, const struct x86_fault *f, const struct x
 int trap_deliver(struct x86_cpu *c)
 {
     struct xen_vcpu *v = xen_vcpu_of(c);
-    const struct x86_fault f = c->fault;
+    struct x86_fault f = c->fault;
     const struct x86_insn *in = c->cur;
 
     c->cur = NULL;
@@ -341,13 +344,12 @@ static int register_callback(struct xen_vcpu *v, unsigned type, unsigned flags, 
         return 0;
     case CALLBACK_SYSCALL:
     case CALLBACK_SYSCALL32:
+    case CALLBACK_SYSENTER: /* never called: the models' vendor has none in long mode */
         v->callback[type] = (struct callback){address, flags & 1};
         return 0;
     case CALLBACK_NMI:
         v->trap[EXC_NMI] = (struct trap_entry){.address = address, .cs = SEL_RING3_CS64};
         return 0;
-    case CALLBACK_SYSENTER: /* the processor's vendor has none in long mode */
-        return -ENOSYS;
     default:
         return -ENOSYS;
     }
@@ -376,13 +378,18 @@ int64_t hc_callback_op(struct xen_vcpu *v, const uint64_t arg[6])
     unsigned type = ld_le16(raw);
     if (arg[0] == 0)
         return register_callback(v, type, ld_le16(raw + 2), ld_le64(raw + 8));
-    if (type == CALLBACK_NMI)
+    switch (type) {
+    case CALLBACK_NMI:
         v->trap[EXC_NMI] = (struct trap_entry){0};
-    else if (type == CALLBACK_SYSCALL || type == CALLBACK_SYSCALL32)
-        v->callback[type] = (struct callback){0};
-    else
-        return type == CALLBACK_EVENT || type == CALLBACK_FAILSAFE ? -EINVAL : -ENOSYS;
-    return 0;
+        return 0;
+    case CALLBACK_EVENT:
+    case CALLBACK_FAILSAFE:
+    case CALLBACK_SYSCALL:
+    case CALLBACK_SYSENTER:
+        return -EINVAL;
+    default:
+        return -ENOSYS;
+    }
 }
 
 int64_t hc_nmi_op(struct xen_vcpu *v, const uint64_t arg[6])

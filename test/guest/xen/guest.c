@@ -16,7 +16,7 @@ uint8_t shared[PAGE] PAGE_ALIGNED;
 __attribute__((used)) static uint8_t stack[4 * PAGE] PAGE_ALIGNED, trap_stack[4 * PAGE] PAGE_ALIGNED, user_stack[PAGE] PAGE_ALIGNED;
 uint8_t *start_info;
 volatile struct trap last;
-uint64_t user_trap;
+uint64_t user_trap, user_flags = 0x200;
 volatile uint64_t recover;
 __attribute__((used)) static uint64_t saved_sp, user_result;
 static unsigned checks, failed;
@@ -47,7 +47,7 @@ __asm__(".macro stub n, err\n.globl trap_\\n\ntrap_\\n:\n popq %rcx\n popq %r11\
         ".globl enter_user\nenter_user:\n"
         "pushq %rbx\n pushq %rbp\n pushq %r12\n pushq %r13\n pushq %r14\n pushq %r15\n"
         "movq %rsp, saved_sp\n"
-        "pushq $0xe02b\n leaq user_stack + 4096(%rip), %rax\n pushq %rax\n pushq $0x200\n"
+        "pushq $0xe02b\n leaq user_stack + 4096(%rip), %rax\n pushq %rax\n pushq user_flags\n"
         "pushq $0xe033\n pushq %rdi\n pushq $0\n pushq $0\n pushq $0\n pushq $0\n"
         "movl $23, %eax\n syscall\n");
 

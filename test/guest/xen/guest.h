@@ -17,7 +17,7 @@
 #define P_AD 0x60ull
 #define PAGE_ALIGNED __attribute__((aligned(PAGE)))
 enum { ENOENT_ = -2, ESRCH_ = -3, EINVAL_ = -22, EPERM_ = -1, EFAULT_ = -14, ENOSYS_ = -38, ETIME_ = -62,
-       EEXIST_ = -17, EBUSY_ = -16 };
+       EEXIST_ = -17, EBUSY_ = -16, EACCES_ = -13, ENOSPC_ = -28 };
 #define SELF 0x7ff0
 
 /* As bare SYSCALL, and through the page. */
@@ -74,6 +74,7 @@ static inline uint64_t frame_of(const void *va) { return (uint64_t)va >> 12; }
 /* Run fn in user mode until it makes a system call; returns its RAX then. A trap ends it, too. */
 uint64_t user(void (*fn)(void));
 extern uint64_t user_trap; /* vector + 1 that ended it, 0: the system call */
+extern uint64_t user_flags; /* RFLAGS that it begins with */
 
 void test_main(void);
 

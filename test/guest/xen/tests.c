@@ -98,7 +98,15 @@ static void test_version(void)
     IS(hc(63), ENOSYS_);
     IS(hc(64), ENOSYS_);
     IS(hc(~0ull), ENOSYS_);
-    IS(hc(36, text), ENOSYS_); /* domctl: of a privileged guest */
+    uint32_t ctl[34] = {3, 0x14};
+    IS(hc(36, ctl), EACCES_); /* the control interface: its version is told, nothing else */
+    IS(hc(35, ctl), EACCES_);
+    ctl[1] = 0x15;
+    IS(hc(36, ctl), EPERM_);
+    IS(hc(35, ctl), EPERM_);
+    ctl[1] = 0x03000001;
+    IS(hc(7, ctl), EPERM_);
+    IS(hc(35, 0x8000000000000000), EFAULT_);
     IS(hc(21, 0, 2), 0);
     IS(hc(21, 0, 31), EINVAL_);
     IS(hc(21, 2, 2), ENOSYS_);
@@ -602,9 +610,9 @@ static void test_grants(void)
         uint32_t pad3;
         uint64_t *list;
     } s = {SELF, 0, 1, 99, 0, 0, frames};
-    uint32_t version = 2, h, h2;
+    uint32_t version = 3, h, h2;
 
-    IS(hc(20, 8, &version, 1), ENOSYS_);
+    IS(hc(20, 8, &version, 1), EINVAL_);
     IS(hc(20, 2, &s, 1), 0);
     IS(s.status, 0);
     IS(remap(grants, frames[0], P_P | P_RW | P_AD), 0);
