@@ -36,7 +36,7 @@ struct x86_cpu *fake_cpu_create(void)
     struct x86_cpu *c = &f->cpu;
     c->tlbs = f->tlbs;
     c->tlb = f->tlbs[TLB_SUPER];
-    c->asid = 1;
+    c->asid = c->asids[TLB_SUPER] = c->asids[TLB_SUPER_AC] = c->asids[TLB_USER] = 1;
     c->model = &fake_model;
     c->vcpu = &f->vcpu;
     f->vcpu.machine = &f->machine;

@@ -43,6 +43,7 @@ struct x86_tlbe {
     uintptr_t addend;       /* host address = linear address + addend */
     volatile uint8_t *flagp; /* core/mem page flags of the page */
     uint64_t gpa;           /* guest-physical page address */
+    bool loose;             /* not global */
 } __attribute__((aligned(64))); /* a shift finds the entry; one cache line each */
 
 #define X86_TLB_BITS 11
@@ -95,7 +96,8 @@ struct x86_cpu {
     /* Software TLB (arch/x86/mmu.c). */
     struct x86_tlbe *tlb; /* = tlbs[current context] */
     uint32_t tlb_epoch;   /* grows when entries were dropped without a change of asid */
-    uint64_t asid;        /* tag of the current address space, 1..4095 */
+    uint64_t asid;        /* = asids[current context] */
+    uint64_t asids[X86_TLB_CTXS]; /* tags of what is mapped now, 1..4095 (mmu.c) */
     struct x86_tlbe (*tlbs)[X86_TLB_SIZE];
 
     /* Where the block being executed begins, the instruction, where the block ends; an operation that must not run

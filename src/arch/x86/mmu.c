@@ -7,6 +7,7 @@
 #include "arch/x86/model.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/mmu_walk.h"
+#include "arch/x86/seg.h"
 #include "arch/x86/tlb.h"
 #include "base/bits.h"
 #include "core/machine.h"
@@ -32,22 +33,45 @@ static void tlb_clear(struct x86_cpu *c)
     epoch_end(c);
 }
 
-/* Point c->asid at the current address space; a new number where it has none. */
+/* The supervisor's entries that may mean something else in another address space. */
+static void drop_loose(struct x86_cpu *c)
+{
+    struct x86_mmu *mmu = c->mmu;
+
+    if (mmu->n_loose > X86_LOOSE_MAX)
+        mmu->super_asid = 0;
+    else
+        for (unsigned i = 0; i < mmu->n_loose; i++) {
+            struct x86_tlbe *e = &c->tlbs[0][0] + mmu->loose[i];
+            e->tag_r = e->tag_w = e->tag_x = 0;
+        }
+    mmu->n_loose = 0;
+}
+
+/* The address space has changed, or what it maps: tags of the current one, new ones where it has none.
+ * The supervisor's tag stays with its global pages, as in a processor [SDM3 4.10.2.4]; a persona's
+ * kernel has pages of its own in each space. */
 static void asid_select(struct x86_cpu *c)
 {
     struct x86_mmu *mmu = c->mmu;
     unsigned pcid = c->s.cr4 & CR4_PCIDE ? c->s.cr3 & 0xfff : 0;
 
-    if (!mmu->asid_of_pcid[pcid]) {
-        if (mmu->next_asid == X86_ASIDS) {
-            memset(mmu->asid_of_pcid, 0, sizeof(mmu->asid_of_pcid));
-            tlb_clear(c);
-            mmu->next_asid = 1;
-            mmu->asid_epoch++;
-        }
-        mmu->asid_of_pcid[pcid] = mmu->next_asid++;
+    drop_loose(c);
+    if (mmu->next_asid + 2u > X86_ASIDS) {
+        memset(mmu->asid_of_pcid, 0, sizeof(mmu->asid_of_pcid));
+        mmu->super_asid = 0;
+        tlb_clear(c);
+        mmu->next_asid = 1;
+        mmu->asid_epoch++;
     }
-    c->asid = mmu->asid_of_pcid[pcid];
+    if (!mmu->super_asid)
+        mmu->super_asid = mmu->next_asid++;
+    if (!mmu->asid_of_pcid[pcid])
+        mmu->asid_of_pcid[pcid] = mmu->next_asid++;
+    c->asids[TLB_USER] = mmu->asid_of_pcid[pcid];
+    c->asids[TLB_SUPER] = c->asids[TLB_SUPER_AC] =
+        c->persona ? c->asids[TLB_USER] : mmu->super_asid;
+    x86_pick_tlb(c);
 }
 
 void x86_mmu_init(struct x86_cpu *c)
@@ -60,7 +84,6 @@ void x86_mmu_init(struct x86_cpu *c)
     if (!c->tlbs)
         abort();
     memset(c->tlbs, 0, X86_TLB_CTXS * sizeof(*c->tlbs));
-    c->tlb = c->tlbs[TLB_SUPER_AC];
     asid_select(c);
 }
 
@@ -77,13 +100,14 @@ void x86_tlb_flush_all(struct x86_cpu *c)
     struct x86_mmu *mmu = c->mmu;
 
     memset(mmu->asid_of_pcid, 0, sizeof(mmu->asid_of_pcid));
+    mmu->super_asid = 0;
     mmu->asid_epoch++;
     mmu->n_flush_all++;
     asid_select(c);
     x86_end_block(c);
 }
 
-/* Global pages live under each address space's tag, so dropping them too is allowed: the
+/* The user's global pages live under each address space's tag, so dropping them too is allowed: the
  * processor promises no more than that other entries *may* stay [SDM3 4.10.2.4]. */
 void x86_tlb_flush_nonglobal(struct x86_cpu *c)
 {
@@ -103,7 +127,8 @@ void x86_asid_return(struct x86_cpu *c, uint64_t asid)
 {
     struct x86_mmu *mmu = c->mmu;
 
-    c->asid = mmu->asid_of_pcid[0] = (uint16_t)asid;
+    mmu->asid_of_pcid[0] = (uint16_t)asid;
+    asid_select(c);
     x86_end_block(c);
 }
 
@@ -115,6 +140,17 @@ static bool hash_test(const uint64_t *map, uint64_t n)
 static void hash_set(uint64_t *map, uint64_t n)
 {
     map[(n & 4095) / 64] |= BIT64(n & 63);
+}
+
+/* Pages that instructions were fetched from. */
+static uint64_t *fetched_word(struct x86_cpu *c, uint64_t lin)
+{
+    return &((struct x86_mmu *)c->mmu)->fetched[(lin >> 12 & (X86_FETCHED - 1)) / 64];
+}
+
+static bool was_fetched(struct x86_cpu *c, uint64_t lin)
+{
+    return *fetched_word(c, lin) >> (lin >> 12 & 63) & 1;
 }
 
 static void entry_drop(struct x86_cpu *c, uint64_t lin)
@@ -142,7 +178,7 @@ void x86_tlb_flush_page(struct x86_cpu *c, uint64_t lin)
         for (uint64_t p = base; p < base + 0x400000; p += PAGE_SIZE_4K)
             entry_drop(c, p);
     } else {
-        if (hash_test(mmu->fetched, lin >> 12))
+        if (was_fetched(c, lin))
             epoch_end(c);
         entry_drop(c, lin);
     }
@@ -193,6 +229,14 @@ static uint64_t lin_mask(const struct x86_cpu *c)
     return c->mode & MODE_LMA ? UINT64_MAX : UINT32_MAX;
 }
 
+static void note_loose(struct x86_mmu *mmu, size_t n)
+{
+    if (mmu->n_loose < X86_LOOSE_MAX)
+        mmu->loose[mmu->n_loose++] = (uint16_t)n;
+    else
+        mmu->n_loose = X86_LOOSE_MAX + 1;
+}
+
 static struct x86_tlbe *fill(struct x86_cpu *c, uint64_t lin, enum x86_tlb_ctx ctx,
                              const struct x86_walk *w)
 {
@@ -204,9 +248,12 @@ static struct x86_tlbe *fill(struct x86_cpu *c, uint64_t lin, enum x86_tlb_ctx c
         return NULL;
     uint64_t off = (pa - slot->gpa) & X86_PAGE_MASK;
     struct x86_tlbe *e = x86_tlbe(c->tlbs[ctx], lin);
-    uint64_t tag = (lin & X86_PAGE_MASK) | c->asid;
+    uint64_t tag = (lin & X86_PAGE_MASK) | c->asids[ctx];
 
     mmu->n_fill++;
+    e->loose = !w->global;
+    if (e->loose && ctx != TLB_USER)
+        note_loose(mmu, (size_t)(e - c->tlbs[0]));
     e->tag_r = w->can_r ? tag : 0;
     e->tag_w = w->can_w && slot->kind == SLOT_RAM ? tag : 0;
     e->tag_x = w->can_x ? tag : 0;
@@ -226,7 +273,7 @@ static struct x86_xlat translate(struct x86_cpu *c, uint64_t lin, enum x86_acces
                                  enum x86_tlb_ctx ctx)
 {
     struct x86_tlbe *e = x86_tlbe(c->tlbs[ctx], lin);
-    uint64_t tag = (lin & X86_PAGE_MASK) | c->asid;
+    uint64_t tag = (lin & X86_PAGE_MASK) | c->asids[ctx];
     struct x86_walk w;
 
     if ((acc == ACC_READ ? e->tag_r : acc == ACC_WRITE ? e->tag_w : e->tag_x) == tag)
@@ -534,7 +581,9 @@ const uint8_t *x86_fetch_page(struct x86_cpu *c, uint64_t lin, uint64_t *gpa,
     if ((c->mode & MODE_CODE64) && !x86_is_canonical(lin))
         x86_gp0(c);
     struct x86_xlat x = translate(c, lin & lin_mask(c), ACC_EXEC, current_ctx(c));
-    hash_set(((struct x86_mmu *)c->mmu)->fetched, (lin & lin_mask(c)) >> 12);
+    *fetched_word(c, lin & lin_mask(c)) |= BIT64(lin >> 12 & 63);
+    if (current_ctx(c) != TLB_USER && (!x.e || x.e->loose)) /* engines remember code by the tag alone */
+        ((struct x86_mmu *)c->mmu)->n_loose = X86_LOOSE_MAX + 1;
     *gpa = x.pa & X86_PAGE_MASK;
     *slot = x.e ? mem_find(c->mem, x.pa) : NULL;
     if (!*slot)

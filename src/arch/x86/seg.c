@@ -17,6 +17,7 @@ void x86_pick_tlb(struct x86_cpu *c)
     else if (c->cpl != 3)
         ctx = (c->s.rflags & FL_AC) || !(c->s.cr4 & CR4_SMAP) ? TLB_SUPER_AC : TLB_SUPER;
     c->tlb = c->tlbs ? c->tlbs[ctx] : NULL;
+    c->asid = c->asids[ctx];
 }
 
 /* Does an access through the segment need x86_seg_lin()? Outside 64-bit code. */

@@ -47,7 +47,7 @@ struct jump {
 };
 
 #define JUMP_BITS 16
-#define TAGS 256
+#define TAGS 4096
 
 struct code_cache {
     uint8_t *rw, *rx; /* one memory, two mappings */

@@ -70,7 +70,7 @@ static uint32_t tag_of(struct jit_vcpu *jv, struct x86_cpu *c)
 
     if (likely(raw == jv->raw_tag))
         return (uint32_t)c->scratch[JIT_TAG];
-    size_t i = (raw * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
+    size_t i = (raw * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
     if (jv->tags[i].raw != raw || !jv->tags[i].tag) {
         jv->tags[i].raw = raw;
         jv->tags[i].tag = ++jv->last_tag;

@@ -331,7 +331,7 @@ static struct space *space_of(struct xen_vcpu *v)
 
 static void space_leave(struct xen_vcpu *v)
 {
-    *space_of(v) = (struct space){v->c->s.cr3, v->c->pv_user_cr3, v->c->asid,
+    *space_of(v) = (struct space){v->c->s.cr3, v->c->pv_user_cr3, v->c->asids[TLB_USER],
                                   x86_asid_epoch(v->c), v->changes};
 }
 

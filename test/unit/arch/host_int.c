@@ -150,7 +150,7 @@ static struct machine_of_one *machine_create(void)
     m->flag = PAGE_DIRTY;
     m->cpu.tlbs = m->tlbs;
     m->cpu.tlb = m->tlbs[TLB_SUPER_AC];
-    m->cpu.asid = 1;
+    m->cpu.asid = m->cpu.asids[TLB_SUPER] = m->cpu.asids[TLB_SUPER_AC] = m->cpu.asids[TLB_USER] = 1;
     for (uint64_t lin = MEM; lin < MEM + MEM_SIZE; lin += 4096)
         *x86_tlbe(m->cpu.tlb, lin) = (struct x86_tlbe){
             .tag_r = lin | 1,
