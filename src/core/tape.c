@@ -262,36 +262,43 @@ static bool offer(struct tape *t, struct input *in)
     return in->at >= in->len;
 }
 
+/* The oldest input whose source has refused none in this slice, or NULL. */
+static struct input *next_input(struct tape *t)
+{
+    list_for_each(it, &t->inputs) {
+        struct input *in = list_entry(it, struct input, node);
+        if (!in->source->blocked)
+            return in;
+    }
+    return NULL;
+}
+
 /* In order of arrival; a source whose device takes no more has to wait for the next slice. */
 static void deliver_live(struct tape *t)
 {
+    struct input *in;
+
     pthread_mutex_lock(&t->lock);
     list_for_each(it, &t->sources)
         list_entry(it, struct tape_source, node)->blocked = false;
-    list_for_each_safe(it, &t->inputs) {
-        struct input *in = list_entry(it, struct input, node);
+    while ((in = next_input(t))) {
         struct tape_source *s = in->source;
-        if (s->blocked)
-            continue;
         size_t before = in->at;
         pthread_mutex_unlock(&t->lock);
         bool gone = offer(t, in);
         pthread_mutex_lock(&t->lock);
         s->queued -= in->at - before;
         s->blocked = !gone;
-        it_next = in->node.next; /* others may have been appended */
-        bool room = gone && s->full;
-        if (gone) {
-            list_remove(&in->node);
-            free(in);
-        }
-        if (room) {
+        if (!gone)
+            continue;
+        list_remove(&in->node);
+        free(in);
+        if (s->full) {
             s->full = false;
             pthread_mutex_unlock(&t->lock);
             if (s->room)
                 s->room(s->opaque);
             pthread_mutex_lock(&t->lock);
-            it_next = t->inputs.next; /* start again: the list may have changed anywhere */
         }
     }
     pthread_mutex_unlock(&t->lock);
