@@ -44,7 +44,7 @@ enum slow_kind {
     SLOW_FAR,  /* the same on another page, or it was linked under another tag */
     SLOW_AWAY, /* an indirect jump or return whose target is not in the jump cache: out */
     SLOW_SIDE, /* a branch that leaves the unit in its midst */
-    SLOW_ENTRY, /* a request, or the code has changed: out before the first instruction */
+    SLOW_ENTRY, /* a request, or the code has changed: out before the first instruction (of a loop) */
 };
 
 /* off_next of gen_note(): JIT_TARGET is where control goes. */
@@ -76,10 +76,23 @@ struct slow {
     struct x87_note x87; /* when it begins; but `in` as `resume` expects it */
 };
 
-/* One translation: a run of blocks on one page, entered at the first, left anywhere. */
+/* One translation: a run of blocks on one page, entered at the first, left anywhere. A loop whose
+ * second round can begin with another state of the generator than the first (flags by recipe, vector
+ * registers seen to be in the host's) is in it twice: the second copy jumps back to its own beginning. */
 #define UNIT_BLOCKS_MAX 8
 #define UNIT_INSNS_MAX 48
-#define SLOW_MAX (4 * (UNIT_INSNS_MAX + BLOCK_INSNS_MAX) + 8)
+#define UNIT_COPIES_MAX (2 * UNIT_BLOCKS_MAX)
+
+/* A block in the unit: where its code begins, and in what state. */
+struct unit_block {
+    const struct block *b;
+    uint8_t *at;
+    unsigned insns, simd_checked;
+    enum fl_where fl;
+    struct recipe recipe;
+    bool x87_in;
+};
+#define SLOW_MAX (4 * (2 * UNIT_INSNS_MAX + BLOCK_INSNS_MAX) + 8)
 
 struct gen {
     struct as as;
@@ -96,8 +109,9 @@ struct gen {
     struct x87_note x87;
     bool ended;    /* control does not fall out of the last instruction */
     const struct block *next; /* where it does, when the unit goes on there */
-    const struct block *unit[UNIT_BLOCKS_MAX];
+    struct unit_block unit[UNIT_COPIES_MAX];
     unsigned nunit, ninsns;
+    unsigned loop, copied; /* blocks from `copied` on are second copies of those from `loop` on; 0: none */
     const uint8_t *checks; /* where those of the prologue end */
     struct slow slow[SLOW_MAX];
 };
@@ -159,6 +173,11 @@ static inline void fl_lost(struct gen *g)
         g->fl = FL_IN_MEM;
 }
 
+/* Ahead (gen_regs.c): general registers that an instruction may write, a bit each (all ones: not
+ * known); whether it writes all arithmetic flags and reads none. */
+uint32_t gen_writes(const struct x86_insn *in);
+bool gen_overwrites_flags(const struct x86_insn *in);
+
 /* Memory (gen_mem.c).
  * Memory operand of g->in: ADDR = linear address, checked through the TLB, then a host address;
  * ENTRY = TLB entry. Misses go to the whole-instruction slow path (`last`: one that ends the
@@ -200,7 +219,6 @@ void gen_helper_last(struct gen *g);
 void gen_go(struct gen *g, int64_t off);
 /* Out of the unit to page offset off; flags are in memory. */
 void gen_exit(struct gen *g, int64_t off);
-bool unit_can_go(struct gen *g, int64_t off);
 /* A link to another page, good while the tag of the context is the same; returns the end of its
  * jump, *miss that of the jump taken when it is not. */
 uint8_t *gen_far_site(struct gen *g, int64_t off, uint8_t **miss);

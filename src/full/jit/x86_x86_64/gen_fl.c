@@ -135,28 +135,15 @@ void fl_set(struct gen *g)
     }
 }
 
-/* General registers that an instruction may change beside its flags, a bit each. What calls
- * fl_set() is not asked: by then the old flags are dead, or were brought by fl_need(). */
+/* Of what sets all flags the registers need not be asked: by then the old flags are dead, or were
+ * brought by fl_need(). */
 static uint32_t changes(const struct x86_insn *in)
 {
-    uint32_t dst = in->dst < 16 ? 1u << in->dst : UINT32_MAX;
-
     switch (in->op) {
-    case X86_OP_add: case X86_OP_or: case X86_OP_and: case X86_OP_sub: case X86_OP_xor:
-    case X86_OP_cmp: case X86_OP_test: case X86_OP_adc: case X86_OP_sbb: case X86_OP_inc:
-    case X86_OP_dec: case X86_OP_neg: case X86_OP_nop: case X86_OP_prefetch: case X86_OP_jcc:
-    case X86_OP_jmp_near:
+    case X86_OP_adc: case X86_OP_sbb: case X86_OP_inc: case X86_OP_dec:
         return 0;
-    case X86_OP_mov: case X86_OP_movzx8: case X86_OP_movzx16: case X86_OP_movsx8:
-    case X86_OP_movsx16: case X86_OP_movsxd: case X86_OP_lea: case X86_OP_cmov:
-    case X86_OP_setcc: case X86_OP_bswap:
-        return in->form == FORM_MR ? 0 : dst;
-    case X86_OP_push: case X86_OP_call_near: case X86_OP_ret_near:
-        return 1u << RSP;
-    case X86_OP_pop:
-        return in->form == FORM_MR ? UINT32_MAX : dst | 1u << RSP;
     default:
-        return UINT32_MAX;
+        return gen_overwrites_flags(in) ? 0 : gen_writes(in);
     }
 }
 

@@ -94,7 +94,7 @@ static void emit_x87(struct gen *g, const struct slow *s)
  * request check in between always lie further up on the page. */
 static void emit_link(struct gen *g, const uint8_t *site, int64_t off)
 {
-    uint64_t in = off > (int64_t)(g->unit[0]->gpa & 0xfff) ? JIT_LINK_IN : 0;
+    uint64_t in = off > (int64_t)(g->unit[0].b->gpa & 0xfff) ? JIT_LINK_IN : 0;
 
     as_mov_imm(&g->as, ENTRY, (uint64_t)(site - g->jv->code.rw) | in);
     as_mov_imm(&g->as, ADDR, (uint64_t)off);
@@ -204,6 +204,7 @@ void slow_emit(struct gen *g, struct slow *s)
         emit_side(g, s);
         break;
     case SLOW_ENTRY:
+        flags_to_memory(g, s);
         as_add_rip(a, s->off);
         jump(g, g->jv->exit);
         break;

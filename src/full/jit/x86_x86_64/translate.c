@@ -80,19 +80,97 @@ static const struct block *unit_next(struct gen *g, int64_t off)
     if (!b || b->genp2 || !b->heat || b->code || g->ninsns + b->n > UNIT_INSNS_MAX)
         return NULL;
     for (unsigned i = 0; i < g->nunit; i++)
-        if (g->unit[i] == b)
+        if (g->unit[i].b == b)
             return NULL;
     return b;
 }
 
-bool unit_can_go(struct gen *g, int64_t off)
+/* Requests and the page's generation; jumps to s where there is something. Loses the host's flags. */
+static void gen_look(struct gen *g, struct slow *s)
 {
-    return unit_next(g, off);
+    struct as *a = &g->as;
+    const struct block *b = g->b;
+
+    as_alu_imm(a, 4, 7, GS(OFF_SCRATCH(JIT_REQUEST)), 0);
+    s->from[s->nfrom++] = as_jump(a, CC_NE);
+    as_mov_imm(a, ENTRY, (uintptr_t)b->genp);
+    as_op(a, 0, 4, 0x81, 7, MEM(ENTRY, 0), false);
+    as_32(a, b->gen);
+    s->from[s->nfrom++] = as_jump(a, CC_NE);
+}
+
+/* ---------------------------------------------------------------------------------------- loops */
+
+/* Nothing in the host's flags, nothing to be written about the x87: what a loop may begin with. */
+static void settle(struct gen *g)
+{
+    gen_x87_flush(g);
+    fl_spare(g);
+    fl_lost(g);
+}
+
+static bool same_state(const struct gen *g, const struct unit_block *u)
+{
+    const struct recipe *r = &g->recipe, *q = &u->recipe;
+
+    if (g->fl != u->fl || g->simd_checked != u->simd_checked || g->x87.in != u->x87_in)
+        return false;
+    return g->fl != FL_BY_RECIPE || (r->kind == q->kind && r->size == q->size && r->dst == q->dst &&
+                                     r->src == q->src && r->imm == q->imm);
+}
+
+static bool begins_at(const struct unit_block *u, int64_t off)
+{
+    return (int64_t)(u->b->gpa & 0xfff) == off && !u->b->genp2;
+}
+
+/* Back to the beginning of u: with a look at requests, and counted. */
+static void gen_again(struct gen *g, const struct unit_block *u, int64_t off)
+{
+    struct slow *s = slow_new(g, SLOW_ENTRY);
+
+    s->off = off;
+    gen_look(g, s);
+    as_op(&g->as, 0, 8, 0x81, 0, GS(OFF_SCRATCH(JIT_NATIVE)), false);
+    as_32(&g->as, g->ninsns - u->insns);
+    as_jump_to(&g->as, JMP, u->at);
+    g->ended = true;
+}
+
+/* Control goes to page offset off, which may be the beginning of a loop in the unit. */
+static bool gen_loop(struct gen *g, int64_t off)
+{
+    unsigned i = g->copied;
+
+    if (g->jv->single || g->as.full)
+        return false;
+    if (g->copied && g->nunit - g->copied < g->copied - g->loop) {
+        const struct unit_block *u = &g->unit[g->loop + (g->nunit - g->copied)];
+        g->next = begins_at(u, off) ? u->b : NULL;
+        return g->next;
+    }
+    while (i < g->nunit && !begins_at(&g->unit[i], off))
+        i++;
+    if (i == g->nunit)
+        return false;
+    settle(g);
+    if (same_state(g, &g->unit[i])) {
+        gen_again(g, &g->unit[i], off);
+        return true;
+    }
+    if (g->copied || g->nunit + (g->nunit - i) > UNIT_COPIES_MAX)
+        return false;
+    g->loop = i;
+    g->copied = g->nunit;
+    g->next = g->unit[i].b;
+    return true;
 }
 
 void gen_go(struct gen *g, int64_t off)
 {
-    g->next = unit_next(g, off);
+    if (gen_loop(g, off))
+        return;
+    g->next = g->copied ? NULL : unit_next(g, off);
     if (g->next)
         return;
     fl_save(g);
@@ -134,12 +212,7 @@ static uint8_t *gen_prologue(struct gen *g)
     const struct block *b = g->b;
     struct slow *s = slow_new(g, SLOW_ENTRY);
 
-    as_alu_imm(a, 4, 7, GS(OFF_SCRATCH(JIT_REQUEST)), 0);
-    s->from[s->nfrom++] = as_jump(a, CC_NE);
-    as_mov_imm(a, ENTRY, (uintptr_t)b->genp);
-    as_op(a, 0, 4, 0x81, 7, MEM(ENTRY, 0), false);
-    as_32(a, b->gen);
-    s->from[s->nfrom++] = as_jump(a, CC_NE);
+    gen_look(g, s);
     g->checks = a->p;
     if (b->genp2)
         check_second_page(g, s);
@@ -186,7 +259,13 @@ static void gen_block(struct gen *g)
 {
     const struct block *b = g->b;
 
-    g->unit[g->nunit++] = b;
+    g->unit[g->nunit++] = (struct unit_block){.b = b,
+                                              .at = g->as.p,
+                                              .insns = g->ninsns,
+                                              .simd_checked = g->simd_checked,
+                                              .fl = g->fl,
+                                              .recipe = g->recipe,
+                                              .x87_in = g->x87.in};
     g->next = NULL;
     g->off_next = 0;
     for (unsigned i = 0; i < b->n && !g->ended; i++) {
