@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/disks.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -131,10 +132,50 @@ int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_l
     return rc;
 }
 
-void disks_give(struct disks *d)
+struct wait {
+    struct blk_req req;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool is_over;
+};
+
+static void flushed(struct blk_req *req)
 {
-    for (unsigned i = 0; i < d->n; i++)
+    struct wait *w = container_of(req, struct wait, req);
+
+    pthread_mutex_lock(&w->lock);
+    w->is_over = true;
+    pthread_cond_signal(&w->over);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void disks_flush(struct disks *d)
+{
+    struct wait w = {.req = {.op = BLK_FLUSH, .done = flushed}};
+
+    pthread_mutex_init(&w.lock, NULL);
+    pthread_cond_init(&w.over, NULL);
+    for (unsigned i = 0; i < d->n; i++) {
+        if (d->readonly[i])
+            continue;
+        w.is_over = false;
+        blk_submit(d->blk[i], &w.req);
+        pthread_mutex_lock(&w.lock);
+        while (!w.is_over)
+            pthread_cond_wait(&w.over, &w.lock);
+        pthread_mutex_unlock(&w.lock);
+    }
+    pthread_cond_destroy(&w.over);
+    pthread_mutex_destroy(&w.lock);
+}
+
+void disks_give(struct disks *d, bool same_host)
+{
+    for (unsigned i = 0; i < d->n; i++) {
+        if (pool_disk(d->blk[i]) && same_host)
+            pool_disk(d->blk[i])->unsafe = true;
         pool_swap(d->blk[i], NULL);
+    }
     if (d->vars)
         pool_swap(d->vars, NULL);
     d->elsewhere = true;

@@ -32,9 +32,12 @@ struct disks {
 
 int disks_open(struct disks *d, const struct opt_list *disks, const struct opt_list *cdroms,
                struct board *board, struct error *err);
+/* What was written so far is on the host's disks. Any thread, the guest may run. */
+void disks_flush(struct disks *d);
 /* The guest is stopped: another process may have the disks; it had them, and this one has them again
- * (locks and all that was cached are new). */
-void disks_give(struct disks *d);
+ * (locks and all that was cached are new). same_host: that process sees what we wrote whether it is on
+ * the host's disks or not, so that nobody waits for them; the guest's own flushes were waited for. */
+void disks_give(struct disks *d, bool same_host);
 int disks_take(struct disks *d, struct error *err);
 /* An internal snapshot of each disk that the guest may write to, of this moment: all or none. The
  * guest is stopped and nothing is in flight. */

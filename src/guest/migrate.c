@@ -37,6 +37,7 @@ struct migrate {
     int rc; /* of the thread */
     struct error error;
     uint64_t began, pace_began, pace_pos;
+    uint64_t stopped_at; /* CLOCK_REALTIME */
     bool cancel; /* atomic */
     bool holds, doubt, over;
     unsigned slowed; /* atomic: percent */
@@ -206,6 +207,8 @@ static void *migrate_thread(void *opaque)
     g->pace_pos = g->out.pos;
     if (!g->rc)
         g->rc = copy_rounds(g, &slower, &slowing, &g->error);
+    if (!g->rc)
+        disks_flush(&g->vm->disks); /* so that little is left to wait for */
     if (slowing) {
         __atomic_store_n(&g->slowed, 0, __ATOMIC_SEQ_CST);
         pthread_join(slower, NULL);
@@ -244,12 +247,14 @@ static int send_rest(struct migrate *g, struct error *err)
     struct machine *m = &g->vm->machine;
 
     g->options.bandwidth = 0;
-    fetch(g);
+    uint64_t pages = fetch(g);
     int rc = send_memory(g, false, err);
+    TRACE(migrate_stage, "memory sent, %" PRIu64 " pages", pages);
     if (!rc)
         rc = save_machine_write(&g->out, m, err);
+    TRACE(migrate_stage, "records sent");
     if (!rc)
-        rc = move_say(&g->out, "stopped", move_now(), NULL, err);
+        rc = move_say(&g->out, "stopped", g->stopped_at, NULL, err);
     if (rc)
         return rc;
     save_begin(&g->out, SAVE_END, "", 1);
@@ -270,12 +275,16 @@ static int commit(struct migrate *g, struct error *err)
     setsockopt(g->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(g->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     machine_stop(&vm->machine);
+    g->stopped_at = move_now();
+    TRACE(migrate_stage, "stopped");
     g->holds = true;
     int rc = save_machine_check(&vm->machine, err);
     if (rc)
         return rc;
     save_machine_settle(&vm->machine);
-    disks_give(&vm->disks);
+    TRACE(migrate_stage, "settled");
+    disks_give(&vm->disks, move_is_local(g->fd));
+    TRACE(migrate_stage, "disks given");
     note(g, "stop", 0);
     rc = send_rest(g, err);
     if (!rc && move_fault("go", g->fd))

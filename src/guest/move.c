@@ -133,6 +133,14 @@ int move_accept(int listen_fd, int *fd, struct error *err)
     return 0;
 }
 
+bool move_is_local(int fd)
+{
+    int domain;
+    socklen_t len = sizeof(domain);
+
+    return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX;
+}
+
 /* ----------------------------------------------------------------------------------- messages */
 
 int move_say(struct save_out *o, const char *what, uint64_t value, const char *text,

@@ -29,6 +29,8 @@ int move_connect(const char *where, int *fd, struct error *err);
 int move_listen(const char *where, int *fd, struct error *err);
 int move_accept(int listen_fd, int *fd, struct error *err);
 
+bool move_is_local(int fd); /* the other end is on this host */
+
 /* A message; value and text may be 0 and NULL. */
 int move_say(struct save_out *o, const char *what, uint64_t value, const char *text,
              struct error *err);

@@ -130,6 +130,7 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
     rc = dev_create(&virtio_net_type, n->name[i], board->machine, &dev, err);
     if (rc)
         return rc;
+    n->dev[i] = dev;
     virtio_net_configure(dev, &vc);
     if (split)
         virtio_leave_out(dev, VIRTIO_F_RING_PACKED);
@@ -162,6 +163,13 @@ int nics_open(struct nics *n, const struct nics_config *c, struct board *board, 
     if (c->forwards->count && !given)
         return fail(err, EINVAL, "--forward needs a user network; try: --nic user");
     return 0;
+}
+
+void nics_announce(struct nics *n)
+{
+    for (unsigned i = 0; i < n->n; i++)
+        if (n->dev[i])
+            virtio_net_announce(n->dev[i]);
 }
 
 void nics_close(struct nics *n)

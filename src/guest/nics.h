@@ -22,6 +22,7 @@ struct nics {
     uint64_t rate[NICS_MAX];       /* bytes a second; 0: no limit */
     struct net_forward forwards[FORWARDS_MAX];
     unsigned n_forwards;
+    struct dev *dev[NICS_MAX]; /* virtio cards; NULL: another kind */
     char *name[NICS_MAX];
     unsigned n;
 };
@@ -33,6 +34,7 @@ struct nics_config {
 
 int nics_open(struct nics *n, const struct nics_config *c, struct board *board, struct loop *loop,
               struct error *err);
+void nics_announce(struct nics *n); /* the guest is here now */
 void nics_close(struct nics *n); /* after the machine is gone */
 
 #endif

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "guest/move.h"
 #include "guest/vm.h"
 
@@ -35,7 +36,9 @@ static void set_clock(const struct saved *s, struct vm *vm)
 
 int receive_commit(struct saved *s, struct vm *vm, struct error *err)
 {
+    TRACE(receive_stage, "made");
     int rc = disks_take(&vm->disks, err);
+    TRACE(receive_stage, "disks taken");
 
     if (!rc && move_fault("loaded", s->fd))
         rc = fail(err, EIO, "fault: loaded");
@@ -45,6 +48,7 @@ int receive_commit(struct saved *s, struct vm *vm, struct error *err)
         rc = move_hear(&s->in, s->fd, "go", GO_MS, NULL, err);
     if (rc)
         return rc;
+    TRACE(receive_stage, "the word");
     set_clock(s, vm);
     (void)move_fault("went", s->fd);
     return 0;
@@ -54,6 +58,7 @@ void receive_running(struct saved *s)
 {
     struct error err;
 
+    TRACE(receive_stage, "running");
     if (move_say(&s->answers, "running", 0, NULL, &err))
         log_warn("the source does not hear that the guest runs here: %s; try there: quad migrate "
                  "--resolve there", err.text);

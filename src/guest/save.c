@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "base/trace.h"
 #include "guest/move.h"
 #include "guest/receive.h"
 #include "guest/vm.h"
@@ -157,6 +158,7 @@ int saved_load(struct saved *s, struct vm *vm, struct error *err)
             break;
         rc = take(s, m, &l, &sec, &memory, err);
     }
+    TRACE(receive_stage, "all is here");
     if (!rc && !memory)
         rc = fail(err, EBADMSG, "the saved guest has no memory");
     if (!rc)

@@ -518,6 +518,7 @@ static int make_machine(struct vm *vm, const struct board_type *board,
         rc = board->load(vm->board, vm->loader_ready ? &vm->loader : NULL, err);
     if (!rc && saved)
         rc = saved_load(saved, vm, err);
+    vm->restored = saved != NULL;
     if (!rc && saved && !saved->moving && !m->deterministic)
         rc = new_generation(vm, err);
     if (!rc)
@@ -609,9 +610,14 @@ int vm_restore(struct vm **out, struct saved *saved, struct error *err)
     return rc;
 }
 
-static void vm_moved_in(void *opaque)
+/* It runs, where it did not run before. */
+static void vm_is_here(void *opaque)
 {
-    receive_running(((struct vm *)opaque)->moving_in);
+    struct vm *vm = opaque;
+
+    nics_announce(&vm->nics);
+    if (vm->moving_in)
+        receive_running(vm->moving_in);
 }
 
 /* ---------------------------------------------------------------------------------------- run */
@@ -697,8 +703,8 @@ enum vm_end vm_run(struct vm *vm, struct error *err)
     }
     vm->started_ns = monotonic_ns();
     vm_set_state(vm, GUEST_RUNNING);
-    if (vm->moving_in)
-        loop_call(&vm->loop, vm_moved_in, vm);
+    if (vm->restored)
+        loop_call(&vm->loop, vm_is_here, vm);
     if (machine_start(&vm->machine, err) || loop_run(&vm->loop, err))
         vm->end = VM_FAILED;
     else if (vm->end == VM_FAILED)

@@ -69,6 +69,7 @@ struct vm {
     unsigned n_switches; /* of engines */
     bool paused; /* by a person, or after a panic or watchdog with "pause" */
     struct control *control;
+    bool restored; /* it goes on from a file or from elsewhere */
     struct saved *moving_in; /* borrowed: where it comes from waits to hear that it runs */
     struct migrate *migrate; /* a move that goes on, or the last one */
     struct chr *console; /* the first serial port's hub; belongs to serial[0] */

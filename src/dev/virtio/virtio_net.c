@@ -471,6 +471,33 @@ void virtio_net_configure(struct dev *dev, const struct virtio_net_config *confi
         d->net->front = (struct net_front){vnet_receive, d, &dev->lock};
 }
 
+/* A reverse request about itself [RFC 903], which bridges learn from and nobody answers. */
+static void announce(struct vnet *d, const uint8_t mac[6])
+{
+    static const uint8_t fixed[] = {0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3};
+    uint8_t f[60] = {0};
+
+    memset(f, 0xff, 6);
+    memcpy(f + 6, mac, 6);
+    memcpy(f + 12, fixed, sizeof(fixed));
+    memcpy(f + 22, mac, 6);
+    memcpy(f + 32, mac, 6);
+    net_send(d->net, &(struct iovec){f, sizeof(f)}, 1);
+}
+
+void virtio_net_announce(struct dev *dev)
+{
+    struct vnet *d = vnet_of(virtio_of(dev));
+
+    pthread_mutex_lock(&dev->lock);
+    if (d->link_up && (d->regs.virtio.status & VIRTIO_DRIVER_OK)) {
+        announce(d, d->regs.mac);
+        for (unsigned i = 0; i < d->regs.n_uni; i++)
+            announce(d, d->regs.macs + (size_t)6 * i);
+    }
+    pthread_mutex_unlock(&dev->lock);
+}
+
 void virtio_net_link(struct dev *dev, bool up)
 {
     struct vnet *d = vnet_of(virtio_of(dev));

@@ -18,6 +18,8 @@ struct virtio_net_config {
 };
 
 void virtio_net_configure(struct dev *dev, const struct virtio_net_config *config);
+/* Tell the network where the card's addresses are now; nothing while no driver drives it. Any thread. */
+void virtio_net_announce(struct dev *dev);
 void virtio_net_link(struct dev *dev, bool up); /* any thread */
 
 #endif
