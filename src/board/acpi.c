@@ -192,6 +192,41 @@ static uint64_t put_mcfg(struct tables *t, const struct acpi_config *c)
     return table_end(t, p);
 }
 
+static uint8_t *put_memory(uint8_t *p, uint64_t start, uint64_t size, uint32_t flags)
+{
+    p[0] = 1; /* memory affinity */
+    p[1] = 40;
+    st_le64(p + 8, start);
+    st_le64(p + 16, size);
+    st_le32(p + 28, flags);
+    return p + 40;
+}
+
+/* [ACPI 5.2.16]: one domain, where memory may come above 4 GiB: a system must know of that in time (for
+ * devices that do not reach it). */
+static uint64_t put_srat(struct tables *t, const struct acpi_config *c)
+{
+    enum { ENABLED = 1, HOT = 2 };
+    size_t len = HEADER + 12 + 16 * (size_t)c->cpus + 40 * (size_t)(2 + (c->ram_high != 0));
+    uint8_t *start = c->hot >= UINT64_C(1) << 32 ? table_begin(t, "SRAT", 1, len) : NULL, *p = start;
+
+    if (!p)
+        return 0;
+    st_le32(p + 36, 1);
+    p += HEADER + 12;
+    for (unsigned i = 0; i < c->cpus; i++, p += 16) {
+        p[0] = 0; /* local APIC affinity */
+        p[1] = 16;
+        p[3] = (uint8_t)i;
+        st_le32(p + 4, ENABLED);
+    }
+    p = put_memory(p, 0, c->ram_low, ENABLED);
+    if (c->ram_high)
+        p = put_memory(p, UINT64_C(1) << 32, c->ram_high, ENABLED);
+    put_memory(p, c->hot, c->hot_size, ENABLED | HOT);
+    return table_end(t, start);
+}
+
 static uint64_t put_dsdt(struct tables *t, const struct acpi_config *c)
 {
     uint8_t *p = table_begin(t, "DSDT", 2, HEADER);
@@ -248,7 +283,7 @@ int acpi_build(const struct acpi_config *c, const struct acpi_place *place, uint
                size_t size, size_t *used, uint8_t facs[ACPI_FACS_SIZE], struct error *err)
 {
     struct tables t = {.buf = buf, .base = place->tables, .size = size, .n = 48};
-    uint64_t list[4];
+    uint64_t list[5];
     unsigned n = 0;
 
     if (size < 48)
@@ -264,6 +299,8 @@ int acpi_build(const struct acpi_config *c, const struct acpi_place *place, uint
     list[n] = put_hpet(&t, c);
     n += list[n] != 0;
     list[n] = put_mcfg(&t, c);
+    n += list[n] != 0;
+    list[n] = put_srat(&t, c);
     n += list[n] != 0;
     uint64_t xsdt = put_xsdt(&t, list, n), rsdt = put_rsdt(&t, list, n);
     if (t.full)

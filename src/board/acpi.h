@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * acpi: the PC boards' ACPI tables [ACPI 5], made in C: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, MCFG,
- * DSDT. They are built for the address that they will have.
+ * SRAT, DSDT. They are built for the address that they will have.
  */
 #ifndef QUAD_BOARD_ACPI_H
 #define QUAD_BOARD_ACPI_H
@@ -25,6 +25,8 @@ struct acpi_config {
     uint32_t ioapic, lapic, hpet, ecam;
     uint32_t hpet_block_id;
     uint32_t pci_start, pci_end;     /* memory for PCI devices below 4 GiB: [start, end) */
+    uint64_t ram_low, ram_high;      /* bytes of RAM from 0 and from 4 GiB */
+    uint64_t hot, hot_size;          /* where memory may come */
     uint64_t pci64_start, pci64_end; /* above 4 GiB */
     uint16_t pvpanic, fw_cfg;        /* ports */
     uint32_t generation;             /* memory with the generation id */

@@ -30,6 +30,7 @@ struct net;
 
 struct board_config {
     uint64_t memory; /* bytes, a multiple of 1 MiB */
+    uint64_t memory_max; /* with what may come while it runs; 0: the same */
     unsigned cpus, cpus_max; /* to begin with, and all that may ever be (0: the same) */
     uint8_t uuid[16];
     const char *cpu_model;             /* its name, for tables */
@@ -76,6 +77,9 @@ struct board_type {
     void (*generation)(struct board *b, const uint8_t id[16]);
     /* Machine stopped: put processors in, or ask the system to let some go. NULL: it cannot. */
     int (*set_cpus)(struct board *b, unsigned n, struct error *err);
+    /* Machine stopped: let there be memory for the first `bytes` of map.hot, or more: *usable. NULL:
+     * map.hot_size is 0. */
+    int (*hot_memory)(struct board *b, uint64_t bytes, uint64_t *usable, struct error *err);
     uint64_t (*console_bytes)(const struct board *b); /* said so far; NULL: count serial0's */
     /* What it has counted: "stats", one "name: value" a line, or "hypercalls"; may be NULL. */
     void (*dump)(struct board *b, const char *what, FILE *out);

@@ -13,6 +13,10 @@
  *   0xc0000000 .. 0xfec00000  PCI devices' memory
  *   0xfec00000, 0xfed00000, 0xfee00000  I/O APIC, HPET, local APIC
  *   0x100000000 ..            the rest of the RAM
+ *
+ * Memory that may come later has its room behind low_top where that is enough for it, else behind the
+ * rest of the RAM: a system that can have memory above 4 GiB keeps some below for devices that do not
+ * reach it (Linux: 64 MiB), wanted or not.
  */
 #ifndef QUAD_BOARD_MEMMAP_H
 #define QUAD_BOARD_MEMMAP_H
@@ -42,17 +46,20 @@ struct memmap_range {
 };
 
 #define MEMMAP_MAX 24
+#define MEMMAP_HOT_BLOCK (UINT64_C(128) << 20) /* in which Linux takes memory */
 
 struct memmap {
     struct memmap_range range[MEMMAP_MAX]; /* ascending, not overlapping */
     unsigned n;
     uint64_t ram;     /* all of it, bytes */
     uint64_t low_top; /* end of the RAM that starts at 1 MiB */
+    uint64_t hot, hot_size; /* addresses for memory that may come; size 0: none */
     uint64_t rsdp;    /* guest-physical address of the ACPI root pointer, 0: none */
 };
 
-/* The PC layout for `ram` bytes (a multiple of 4 KiB, at least 2 MiB). */
-void memmap_pc(struct memmap *map, uint64_t ram);
+/* The PC layout for `ram` bytes (a multiple of 4 KiB, at least 2 MiB), with room for more memory up
+ * to `max`, in whole blocks of MEMMAP_HOT_BLOCK. */
+void memmap_pc(struct memmap *map, uint64_t ram, uint64_t max);
 
 void memmap_add(struct memmap *map, uint64_t start, uint64_t size, uint32_t type);
 

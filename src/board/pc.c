@@ -67,6 +67,7 @@
 #define EBDA 0x9f000u /* the last page of low RAM; its first byte is its size */
 #define ACPI_FACS 0x9f400u
 #define PCI64_SIZE (UINT64_C(32) << 30)
+#define HOT_SLOTS 4
 
 enum { A20_PORT92, A20_KBD };
 
@@ -84,6 +85,8 @@ struct pc {
     struct dev *vga; /* NULL: there is none */
     struct dev *ahci, *ide; /* NULL: no drive is on it */
     unsigned n_sata, n_ide;
+    struct mem_slot *hot[HOT_SLOTS]; /* in the order of their addresses; mapped as they are needed */
+    unsigned n_hot;
     struct irq_or pic_in[16];   /* source 0 the ISA device, 1 the LPC bridge's PIRQs */
     struct irq_or ioapic_in[8]; /* inputs 16..23; source 0 the PIRQ, 1 the HPET */
     struct irq_fanout isa[16];
@@ -92,6 +95,25 @@ struct pc {
 };
 
 /* ------------------------------------------------------------------------------------ memory */
+
+/* Room for memory that may come: slots of equal size (but the last), not mapped before they are
+ * wanted, so that a guest cannot use what it was not offered. */
+static int add_hot_memory(struct pc *pc, struct error *err)
+{
+    static const char *const names[HOT_SLOTS] = {"ram.hot0", "ram.hot1", "ram.hot2", "ram.hot3"};
+    struct mem *mem = &pc->board.machine->mem;
+    const struct memmap *map = &pc->board.map;
+    uint64_t each = ALIGN_UP(map->hot_size / HOT_SLOTS, MEMMAP_HOT_BLOCK);
+    int rc = 0;
+
+    for (uint64_t at = 0; !rc && at < map->hot_size; at += each) {
+        rc = mem_add(mem, names[pc->n_hot], SLOT_RAM, map->hot + at, MIN(each, map->hot_size - at),
+                     &pc->hot[pc->n_hot], err);
+        if (!rc)
+            mem_unmap(mem, pc->hot[pc->n_hot++]);
+    }
+    return rc;
+}
 
 static int add_memory(struct pc *pc, struct error *err)
 {
@@ -108,7 +130,7 @@ static int add_memory(struct pc *pc, struct error *err)
     if (!rc && map->ram > map->low_top)
         rc = mem_add(mem, "ram.high", SLOT_RAM, PC_HIGH_RAM_BASE, map->ram - map->low_top, NULL,
                      err);
-    return rc;
+    return rc ? rc : add_hot_memory(pc, err);
 }
 
 /* The PC layout; without firmware, which makes its own, with the page of low RAM that ACPI keeps. */
@@ -116,7 +138,7 @@ static void make_map(struct pc *pc)
 {
     struct memmap *map = &pc->board.map;
 
-    memmap_pc(map, pc->config.memory);
+    memmap_pc(map, pc->config.memory, pc->config.memory_max);
     if (pc->config.firmware)
         return;
     map->range[0].size = EBDA;
@@ -382,6 +404,11 @@ static int add_fw_cfg(struct pc *pc, struct error *err)
     if (fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_RAM_SIZE, ram, sizeof(ram), err) ||
         fw_cfg_add_item(pc->fw_cfg, FW_CFG_KEY_MAX_CPUS, max, sizeof(max), err))
         return -err->code;
+    if (pc->board.map.hot >= PC_HIGH_RAM_BASE) { /* firmware puts nothing below that */
+        st_le64(ram, pc->board.map.hot + pc->board.map.hot_size);
+        if (fw_cfg_add_file(pc->fw_cfg, "etc/reserved-memory-end", ram, sizeof(ram), err))
+            return -err->code;
+    }
     return pc->config.firmware ? 0 : put_fw_e820(pc, err);
 }
 
@@ -423,7 +450,8 @@ static int add_serials(struct pc *pc, struct error *err)
 static struct acpi_config acpi_of(const struct pc *pc)
 {
     const struct memmap *map = &pc->board.map;
-    uint64_t pci64 = ALIGN_UP(PC_HIGH_RAM_BASE + (map->ram - map->low_top), PCI64_SIZE);
+    uint64_t pci64 = ALIGN_UP(MAX(PC_HIGH_RAM_BASE + (map->ram - map->low_top), map->hot + map->hot_size),
+                              PCI64_SIZE);
     struct acpi_config c = {
         .cpus = pc->board.machine->nvcpus,
         .cpus_present = pc->cpus ? cpu_hotplug_present(pc->cpus) : UINT64_MAX,
@@ -443,6 +471,10 @@ static struct acpi_config acpi_of(const struct pc *pc)
         .fw_cfg = FW_CFG_PORT,
         .pci_start = PC_PCI_BASE,
         .pci_end = PC_PCI_END,
+        .ram_low = map->low_top,
+        .ram_high = map->ram - map->low_top,
+        .hot = map->hot,
+        .hot_size = map->hot_size,
         .pci64_start = pci64,
         .pci64_end = pci64 + PCI64_SIZE,
         .generation = PC_GENERATION_ID,
@@ -671,6 +703,27 @@ static int pc_set_cpus(struct board *b, unsigned want, struct error *err)
     return rc;
 }
 
+static int pc_hot_memory(struct board *b, uint64_t bytes, uint64_t *usable, struct error *err)
+{
+    struct pc *pc = container_of(b, struct pc, board);
+    struct machine *m = b->machine;
+    int rc = 0;
+
+    *usable = 0;
+    for (unsigned i = 0; !rc && i < pc->n_hot && (*usable < bytes || pc->hot[i]->mapped); i++) {
+        struct mem_slot *s = pc->hot[i];
+        if (!s->mapped) {
+            rc = mem_remap(&m->mem, s, s->gpa, err);
+            if (!rc && m->engine.type)
+                rc = m->engine.type->map(&m->engine, s, err);
+        }
+        *usable += s->size;
+    }
+    for (unsigned i = 0; i < m->nvcpus; i++) /* what was nothing there is memory now */
+        vcpu_request(m->vcpus[i], REQ_FLUSH);
+    return rc;
+}
+
 /* Slots from 2 up; 30 is the watchdog, 31 the LPC bridge. */
 static int pc_add_pci(struct board *b, struct dev *dev, struct error *err)
 {
@@ -767,5 +820,6 @@ const struct board_type board_pc_1 = {
     .power_button = pc_power_button,
     .generation = pc_generation,
     .set_cpus = pc_set_cpus,
+    .hot_memory = pc_hot_memory,
     .destroy = pc_destroy,
 };

@@ -86,6 +86,9 @@ const struct opt guest_options[] = {
         .arg = "FILE", .help = "where UEFI's variables are kept; made when it is not there"),
     OPT(struct guest_config, memory, .name = "memory", .letter = 'm', .kind = OPT_SIZE,
         .arg = "SIZE", .min = 2u << 20, .max = UINT64_C(1) << 39, .help = "memory (512M)"),
+    OPT(struct guest_config, memory_max, .name = "memory-max", .kind = OPT_SIZE, .arg = "SIZE",
+        .min = 2u << 20, .max = UINT64_C(1) << 39,
+        .help = "how much it may get while it runs, by quad set (four times --memory, or to 2816M)"),
     OPT(struct guest_config, cpus, .name = "cpus", .letter = 'c', .kind = OPT_UINT, .arg = "N",
         .min = 1, .max = 64, .help = "virtual processors (1)"),
     OPT(struct guest_config, cpus_max, .name = "cpus-max", .kind = OPT_UINT, .arg = "N",
@@ -218,6 +221,16 @@ unsigned guest_config_cpus_max(const struct guest_config *c)
     return (unsigned)(c->cpus_max ? c->cpus_max : standard);
 }
 
+uint64_t guest_config_memory_max(const struct guest_config *c)
+{
+    const uint64_t below_4g = UINT64_C(2816) << 20, most = UINT64_C(1) << 39;
+    uint64_t standard = MIN(4 * c->memory, c->memory < below_4g ? below_4g : most);
+
+    if (c->memory_max)
+        return c->memory_max;
+    return guest_config_deterministic(c) ? c->memory : standard;
+}
+
 bool guest_config_deterministic(const struct guest_config *c)
 {
     return c->deterministic || c->record || c->replay;
@@ -230,6 +243,9 @@ int guest_config_check(const struct guest_config *c, struct error *err)
 
     const char *firmware = guest_config_firmware(c);
 
+    if (c->memory_max && c->memory_max < c->memory)
+        return fail(err, EINVAL, "--memory-max %" PRIu64 "M is less than --memory %" PRIu64 "M",
+                    c->memory_max >> 20, c->memory >> 20);
     if (c->cpus_max && c->cpus_max < c->cpus)
         return fail(err, EINVAL, "--cpus-max %" PRIu64 " is less than --cpus %" PRIu64, c->cpus_max,
                     c->cpus);

@@ -29,7 +29,7 @@ struct guest_config {
     const char *display;
     const char *firmware, *firmware_log, *firmware_vars; /* bios, uefi, none; NULL: by what there is to boot */
     struct opt_list modules;
-    uint64_t memory, cpus, cpus_max;
+    uint64_t memory, memory_max, cpus, cpus_max;
     struct opt_list serial;
     struct opt_list disks, cdroms, nics, forwards;
     const char *image; /* name or file that the guest's own disk stands on */
@@ -80,7 +80,8 @@ int guest_config_check(const struct guest_config *c, struct error *err);
 /* Asked for, or implied by a tape. */
 bool guest_config_deterministic(const struct guest_config *c);
 
-/* How many processors it may ever have. */
+/* How much memory and how many processors it may ever have. */
+uint64_t guest_config_memory_max(const struct guest_config *c);
 unsigned guest_config_cpus_max(const struct guest_config *c);
 
 /* The firmware that starts the machine; NULL: none, the kernel is entered directly. */

@@ -16,7 +16,7 @@
 #define UUID_TEXT 40
 
 /* What the guest sees and no host thing is named by: believed without --as-saved. */
-static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory",
+static const char *const believed[] = {"name", "mode", "board", "cpu-model", "append", "memory", "memory-max",
                                        "cpus", "cpus-max", "uuid", "deterministic", "seed", "on-reboot",
                                        "firmware", "on-panic", "on-watchdog", "balloon"};
 
@@ -87,6 +87,7 @@ int describe_write(struct save_out *o, const struct vm *vm, struct error *err)
     c.firmware = vm->firmware.kind ? vm->firmware.kind : "none";
     c.cpu_model = model->version;
     c.cpus_max = guest_config_cpus_max(vm->config);
+    c.memory_max = guest_config_memory_max(vm->config);
     save_begin(o, SAVE_GUEST, c.name, 1);
     if (!guest_config_named(vm->config))
         c.name = NULL; /* no name that a folder is kept for */
@@ -310,6 +311,8 @@ static int merge(struct description *d, const struct guest_config *given, bool a
         return fixed("memory", err);
     if (given->cpus)
         return fixed("cpus", err);
+    if (given->memory_max)
+        return fixed("memory-max", err);
     if (given->cpus_max)
         return fixed("cpus-max", err);
     if (given->cpu_model)
@@ -321,6 +324,8 @@ static int merge(struct description *d, const struct guest_config *given, bool a
     opt_each(guest_options, &d->saved, take_over, &m);
     if (!d->config.cpus_max) /* saved before there was a word about it */
         d->config.cpus_max = d->config.cpus;
+    if (!d->config.memory_max)
+        d->config.memory_max = d->config.memory;
     drop_given_lists(c, given);
     opt_each(guest_options, given, give, &m);
     fill_in(d);

@@ -112,7 +112,7 @@ static int shares_set(struct vm *vm, unsigned n, uint64_t value, struct control_
 }
 
 const struct limit limits[] = {
-    {"memory", "bytes", "what it may use of its memory (its balloon takes the rest)", memory_count,
+    {"memory", "bytes", "what it may use: its balloon takes, its memory device gives", memory_count,
      memory_now, memory_ask},
     {"cpus", NULL, "its processors; the guest must take part", cpus_count, cpus_now, cpus_ask},
     {"cpu.cap", "%", "CPU time of all its processors, in percent of one of the host's; 0: no cap",

@@ -20,6 +20,7 @@
 #include "dev/virtio/virtio_balloon.h"
 #include "display/vnc.h"
 #include "dev/virtio/virtio_console.h"
+#include "dev/virtio/virtio_mem.h"
 #include "dev/virtio/virtio_rng.h"
 #include "guest/console.h"
 #include "guest/control.h"
@@ -409,6 +410,20 @@ static int add_agent(struct vm *vm, struct error *err)
     return vm->board->type->add_pci(vm->board, dev, err);
 }
 
+/* The device that gives the guest what quad set memory= says beyond what it was started with. */
+static int add_memory_device(struct vm *vm, struct error *err)
+{
+    const struct memmap *map = &vm->board->map;
+
+    if (!map->hot_size)
+        return 0;
+    int rc = dev_create(&virtio_mem_type, "memory", &vm->machine, &vm->memory, err);
+    if (rc)
+        return rc;
+    virtio_mem_configure(vm->memory, map->hot, map->hot_size);
+    return vm->board->type->add_pci(vm->board, vm->memory, err);
+}
+
 /* What every guest gets that has a bus for it. */
 static int add_extras(struct vm *vm, struct error *err)
 {
@@ -423,7 +438,9 @@ static int add_extras(struct vm *vm, struct error *err)
         rc = dev_create(&virtio_balloon_type, "balloon", &vm->machine, &vm->balloon, err);
     if (!rc && vm->balloon)
         rc = vm->board->type->add_pci(vm->board, vm->balloon, err);
-    return rc ? rc : add_agent(vm, err);
+    if (!rc)
+        rc = add_agent(vm, err);
+    return rc ? rc : add_memory_device(vm, err);
 }
 
 /* perf finds the names of translated code by this file's name. */
@@ -461,8 +478,10 @@ static int new_generation(struct vm *vm, struct error *err)
 static int make_machine(struct vm *vm, const struct board_type *board,
                         const struct engine_type *engine, struct saved *saved, struct error *err)
 {
-    struct board_config bc = {.memory = vm->config->memory, .cpus = (unsigned)vm->config->cpus,
-                               .cpus_max = guest_config_cpus_max(vm->config)};
+    struct board_config bc = {.memory = vm->config->memory,
+                              .memory_max = guest_config_memory_max(vm->config),
+                              .cpus = (unsigned)vm->config->cpus,
+                              .cpus_max = guest_config_cpus_max(vm->config)};
     struct machine *m = &vm->machine;
     int rc;
 

@@ -57,7 +57,7 @@ struct vm {
     struct vnc *vnc; /* --display */
     bool loop_ready, machine_ready, loader_ready;
     struct chr *serial[2];
-    struct dev *balloon; /* NULL: none */
+    struct dev *balloon, *memory; /* NULL: none */
     struct chr *agent; /* where qemu-guest-agent's channel leads */
     struct disks disks;
     struct nics nics;

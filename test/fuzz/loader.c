@@ -26,7 +26,7 @@ static void machine_make(void)
     struct error err;
 
     machine_init(&machine, NULL, NULL, true);
-    memmap_pc(&map, RAM);
+    memmap_pc(&map, RAM, 0);
     map.rsdp = 0xe0000;
     if (mem_add(&machine.mem, "low", SLOT_RAM, 0, PC_LOW_RAM_END, NULL, &err) ||
         mem_add(&machine.mem, "rom", SLOT_ROM, PC_ROM_BASE, 0x40000, NULL, &err) ||

@@ -41,6 +41,7 @@ enum { /* device numbers [VIRTIO 5] */
     VIRTIO_ID_ENTROPY = 4,
     VIRTIO_ID_BALLOON = 5,
     VIRTIO_ID_VSOCK = 19,
+    VIRTIO_ID_MEM = 24,
     VIRTIO_ID_FS = 26,
 };
 

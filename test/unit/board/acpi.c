@@ -42,6 +42,9 @@ static struct acpi_config config(unsigned cpus)
         .pci_end = 0xfec00000,
         .pci64_start = UINT64_C(0x800000000),
         .pci64_end = UINT64_C(0x1000000000),
+        .ram_low = 512u << 20,
+        .hot = cpus > 1 ? UINT64_C(4) << 30 : 1u << 30,
+        .hot_size = 512u << 20,
         .pvpanic = 0x505,
         .fw_cfg = 0x510,
         .generation = 0xfedf0000,
@@ -119,7 +122,7 @@ static void tables_are_what_iasl_expects(void **state)
         assert_int_equal(sum(buf, 36), 0);
         const uint8_t *xsdt = table_at(buf, used, ld_le64(buf + 24));
         size_t n = (ld_le32(xsdt + 4) - 36) / 8;
-        assert_int_equal(n, 4);
+        assert_int_equal(n, cpus[k] > 1 ? 5 : 4);
         for (size_t i = 0; i < n; i++)
             judge(dir, table_at(buf, used, ld_le64(xsdt + 36 + 8 * i)));
         const uint8_t *fadt = table_at(buf, used, ld_le64(xsdt + 36));

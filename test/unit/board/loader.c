@@ -27,7 +27,7 @@ static struct bench *bench_create(void)
     struct error err = {0};
 
     machine_init(&b->m, NULL, NULL, true);
-    memmap_pc(&b->map, RAM);
+    memmap_pc(&b->map, RAM, 0);
     b->map.rsdp = 0xe0000;
     assert_int_equal(mem_add(&b->m.mem, "low", SLOT_RAM, 0, PC_LOW_RAM_END, NULL, &err), 0);
     assert_int_equal(mem_add(&b->m.mem, "rom", SLOT_ROM, PC_ROM_BASE, 0x40000, NULL, &err), 0);
@@ -272,7 +272,7 @@ static void too_small_is_refused_with_the_remedy(void **state)
         struct error err = {0};
         struct loader l;
         size_t size = kernel_gen(kinds[k], file);
-        memmap_pc(&b->map, 18 << 20);
+        memmap_pc(&b->map, 18 << 20, 0);
         assert_int_equal(loader_open_bytes(&l, NULL, file, size, "", &err), 0);
         assert_int_equal(loader_load(&l, &b->m, &b->map, &err), -ENOMEM);
         assert_non_null(strstr(err.text, "try: --memory 32M"));
