@@ -41,6 +41,10 @@ enum {
 /* Virtual addresses that belong to the hypervisor; the machine-to-physical table lies first. */
 #define XEN_VIRT_START UINT64_C(0xffff800000000000)
 #define XEN_VIRT_END UINT64_C(0xffff880000000000)
+/* The table is seen at XEN_VIRT_START, as of old, and here, where guests that ask are sent. Their own
+ * table from page to frame is read together with it, with the same index, and its address is a
+ * multiple of much: at this distance the two do not take each other's place in a TLB. */
+#define M2P_VIRT_START (XEN_VIRT_START + UINT64_C(0x8000400000))
 enum { XEN_L4_FIRST = 256, XEN_L4_LAST = 271 };
 
 /* Page-table entries. */

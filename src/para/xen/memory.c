@@ -133,8 +133,8 @@ static int64_t machphys_mapping(struct xen_vcpu *v, uint64_t at)
 {
     uint8_t raw[24];
 
-    st_le64(raw, XEN_VIRT_START);
-    st_le64(raw + 8, XEN_VIRT_START + (UINT64_C(1) << 39));
+    st_le64(raw, M2P_VIRT_START);
+    st_le64(raw + 8, M2P_VIRT_START + ALIGN_UP(8 * v->d->special_end, UINT64_C(2) << 20));
     st_le64(raw + 16, v->d->special_end - 1);
     return xen_write(v, at, raw, sizeof(raw)) ? 0 : -EFAULT;
 }

@@ -398,10 +398,11 @@ bool mm_l1_entry(struct xen_vcpu *v, uint64_t va, uint64_t *maddr)
 
 /* ---- stores into level-1 tables by the kernel's own instructions ---- */
 
-/* Run the instruction on a copy of the page. */
-static bool run_on_copy(struct xen_vcpu *v, const struct x86_insn *in, uint64_t va, uint8_t *copy)
+/* Run the instruction, which touches nothing else, on a copy of the entry at va. */
+static bool run_on_copy(struct xen_vcpu *v, const struct x86_insn *in, uint64_t va, uint64_t *entry)
 {
     static volatile uint8_t dirty = PAGE_DIRTY;
+    static _Thread_local uint8_t copy[PAGE_SIZE_4K] __attribute__((aligned(64)));
     struct x86_cpu *c = v->c;
     struct x86_tlbe *e = x86_try(c, va, ACC_READ);
     jmp_buf outer;
@@ -409,7 +410,8 @@ static bool run_on_copy(struct xen_vcpu *v, const struct x86_insn *in, uint64_t 
 
     if (!e)
         return false;
-    memcpy(copy, (const void *)(uintptr_t)((va & X86_PAGE_MASK) + e->addend), PAGE_SIZE_4K);
+    const struct x86_tlbe was = *e;
+    mem_host_st64(copy + (va & 0xff8), *entry);
     e->tag_w = e->tag_r;
     e->addend = (uintptr_t)copy - (va & X86_PAGE_MASK);
     e->flagp = &dirty;
@@ -423,8 +425,8 @@ static bool run_on_copy(struct xen_vcpu *v, const struct x86_insn *in, uint64_t 
     }
     memcpy(c->unwind, outer, sizeof(outer));
     c->cur = NULL;
-    e->tag_r = e->tag_w = e->tag_x = 0;
-    c->tlb_epoch++;
+    *e = was;
+    *entry = mem_host_ld64(copy + (va & 0xff8));
     return ok;
 }
 
@@ -449,7 +451,6 @@ bool mm_emulate_store(struct xen_vcpu *v, const struct x86_insn *in, uint64_t va
 {
     struct xen_domain *d = v->d;
     struct x86_cpu *c = v->c;
-    uint8_t copy[PAGE_SIZE_4K] __attribute__((aligned(64)));
     struct x86_walk w;
     int rc;
 
@@ -465,10 +466,9 @@ bool mm_emulate_store(struct xen_vcpu *v, const struct x86_insn *in, uint64_t va
     const struct x86_lazy flags = c->f;
     do {
         rc = -EINVAL;
-        if (!f->count || f->type != FT_L1 || f->partial || !run_on_copy(v, in, va, copy))
+        uint64_t old = mem_host_ld64(frame_host(d, mfn) + (maddr & 0xff8)), now = old;
+        if (!f->count || f->type != FT_L1 || f->partial || !run_on_copy(v, in, va, &now))
             break;
-        uint64_t now = ld_le64(copy + (maddr & 0xff8));
-        uint64_t old = mem_host_ld64(frame_host(d, mfn) + (maddr & 0xff8));
         rc = 0;
         if (now != old)
             rc = entry_replace(v, maddr, FT_L1, old, now);
@@ -492,7 +492,7 @@ enum x86_region mm_region(struct x86_cpu *c, uint64_t lin, enum x86_access acc,
     (void)ctx;
     if (likely(lin < XEN_VIRT_START || lin >= XEN_VIRT_END))
         return REGION_TABLES;
-    uint64_t off = lin - XEN_VIRT_START;
+    uint64_t off = lin - (lin < M2P_VIRT_START ? XEN_VIRT_START : M2P_VIRT_START);
     if (off >= 8 * d->special_end)
         return REGION_HOLE;
     if (acc != ACC_READ) {

@@ -135,7 +135,10 @@ static void test_memory(void)
     IS(map.n, 1);
     CHECK(page_a[0] == 0);
     IS(hc(12, 12, &m), 0);
-    CHECK(m.start == (uint64_t)m2p);
+    CHECK(m.start >= (uint64_t)m2p && m.end > m.start && m.end <= 0xffff880000000000);
+    CHECK(((const uint64_t *)m.start)[5] == m2p[5] && m2p[5] == 5);
+    IS(store((uint64_t *)m.start, 1), 14);
+    IS(load((uint64_t *)m.start - 1), 14);
     CHECK(m2p[frame_of(page_a)] == frame_of(page_a));
     IS(store((uint64_t *)m2p, 1), 14);
     IS(last.error, 3);
