@@ -28,7 +28,7 @@ static size_t deliver(void *opaque, unsigned kind, const uint8_t *buf, size_t le
     size_t n = kind ? len : MIN(len, (size_t)d->room), at = strlen(d->log);
 
     d->room -= kind ? 0 : (unsigned)n;
-    if (n)
+    if (n || !len)
         snprintf(d->log + at, sizeof(d->log) - at, "%d:%u:%.*s\n", (int)d->slice, kind, (int)n,
                  (const char *)buf);
     return n;
@@ -86,6 +86,7 @@ static void record(struct rig *r)
     say(&r->a, 0, "hello");
     say(&r->b, 0, "world");
     say(&r->b, 7, "event");
+    say(&r->b, 8, "");
     slices(r, 4, 9);
     say(&r->a, 0, "!");
     slices(r, 9, 12);
@@ -100,7 +101,7 @@ static void test_record_and_replay(void **state)
     (void)state;
     record(&r);
     assert_string_equal(r.a.log, "4:0:hel\n5:0:lo\n9:0:!\n");
-    assert_string_equal(r.b.log, "4:0:world\n4:7:event\n");
+    assert_string_equal(r.b.log, "4:0:world\n4:7:event\n4:8:\n");
     rig_init(&p, NULL, path);
     assert_int_equal(tape_start(p.m.tape, "cpus=1 x=2", &err), 0);
     say(&p.a, 0, "nobody hears this");
@@ -190,6 +191,81 @@ static void test_work(void **state)
     machine_fini(&r.m);
 }
 
+/* What was delivered makes room again, to the byte; an event is taken whole or not at all. */
+static void test_room(void **state)
+{
+    static uint8_t block[1u << 16];
+    struct rig r;
+    size_t first = 0, n;
+
+    (void)state;
+    rig_init(&r, NULL, NULL);
+    for (unsigned round = 0; round < 3; round++) {
+        size_t taken = 0;
+        assert_int_equal(tape_input(&r.b.source, 0, block, 10), 10);
+        while ((n = tape_input(&r.b.source, 7, block, sizeof(block)))) {
+            assert_int_equal(n, sizeof(block));
+            taken += n;
+        }
+        assert_true(taken > 0 && (!round || taken == first));
+        first = taken;
+        assert_true(tape_input(&r.b.source, 0, block, sizeof(block)) < sizeof(block));
+        for (unsigned s = 0; s < 2; s++) {
+            r.b.room = 1u << 20;
+            tape_deliver(r.m.tape);
+        }
+    }
+    assert_false(tape_pending(r.m.tape));
+    machine_fini(&r.m);
+}
+
+/* A replay takes whatever it is given, and drops it. */
+static void test_deaf(void **state)
+{
+    static uint8_t block[1u << 16];
+    struct rig r;
+    struct error err;
+
+    (void)state;
+    record(&r);
+    machine_fini(&r.m);
+    rig_init(&r, NULL, path);
+    assert_int_equal(tape_start(r.m.tape, "cpus=1 x=2", &err), 0);
+    for (unsigned i = 0; i < 64; i++)
+        assert_int_equal(tape_input(&r.a.source, 0, block, sizeof(block)), sizeof(block));
+    machine_fini(&r.m);
+}
+
+/* One record behind the header of a good tape. */
+static void first_record(uint32_t len, uint16_t source, const char *want)
+{
+    struct rig r;
+    struct error err;
+    uint8_t head[24] = {(uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16), 0,
+                        (uint8_t)source, (uint8_t)(source >> 8)};
+    FILE *f = fopen(path, "w");
+
+    fputs("quad-tape 1\ncpus=1 x=2 inputs=a,b\n", f);
+    fwrite(head, sizeof(head), 1, f);
+    for (uint32_t i = 0; i < len; i++)
+        fputc('x', f);
+    fclose(f);
+    rig_init(&r, NULL, path);
+    int rc = tape_start(r.m.tape, "cpus=1 x=2", &err);
+    assert_int_equal(rc != 0, want != NULL);
+    if (want && !strstr(err.text, want))
+        fail_msg("\"%s\", wanted \"%s\"", err.text, want);
+    machine_fini(&r.m);
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    first_record(1u << 17, 1, NULL);
+    first_record((1u << 17) + 1, 1, "has a record of 131073 bytes");
+    first_record(1, 2, "speaks of source 2, this machine has 2");
+}
+
 /* Any bytes as a tape: an error or a replay, never a crash. */
 static void test_damaged(void **state)
 {
@@ -227,7 +303,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record_and_replay), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_full_queue),        cmocka_unit_test(test_work),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_room),              cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_bounds),            cmocka_unit_test(test_damaged),
     };
     const char *tmp = getenv("TEST_TMP");
 
