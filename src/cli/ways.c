@@ -16,7 +16,7 @@ struct ways_options {
 
 static const struct opt options[] = {
     OPT(struct ways_options, verbose, .name = "verbose", .letter = 'v', .kind = OPT_FLAG,
-        .help = "say what each way is for"),
+        .help = "say what each way is for, and what was found out about this host"),
     OPT(struct ways_options, json, .name = "json", .kind = OPT_FLAG, .help = "print JSON"),
     OPT(struct ways_options, help, .name = "help", .letter = 'h', .kind = OPT_FLAG,
         .help = "this help"),
@@ -63,6 +63,8 @@ static void print_text(bool verbose)
                color ? "\033[0m" : "", r.reason);
         if (verbose)
             printf("             %s\n", registry_ways[i]->help);
+        if (verbose && registry_ways[i]->show)
+            registry_ways[i]->show(stdout);
     }
 }
 

@@ -40,6 +40,7 @@ struct engine_caps {
     bool has_irqchip;
     bool deterministic;
     unsigned max_vcpus;
+    uint64_t tsc_khz; /* the only rate that its guests' TSC can have; 0: any */
     char reason[200]; /* what it is, or why it cannot */
 };
 
@@ -63,9 +64,16 @@ struct engine_type {
     /* optional */
     void (*touched)(struct engine *eng, struct mem_slot *slot, uint64_t offset, uint64_t len);
     void (*flush)(struct engine *eng, struct vcpu *vcpu, uint64_t gva, uint64_t len);
-    int (*irqchip)(struct engine *eng, struct error *err);
+    /* An engine with an irqchip has the local APICs: on takes them over from the canonical records,
+     * off gives them back. Between the two it gets the messages, from any thread. Both under
+     * machine->irqchip_lock. */
+    int (*irqchip)(struct engine *eng, bool on, struct error *err);
+    void (*msi_send)(struct engine *eng, uint64_t addr, uint32_t data);
+    /* Can it run the machine's processor model? NULL: any. */
+    int (*offers)(const void *cpu_model, struct error *err);
     void (*debug)(struct vcpu *vcpu);
     void (*dump)(struct engine *eng, const char *what, FILE *out);
+    void (*show)(FILE *out); /* what it has found out about this host, lines for a person */
 };
 
 struct engine {

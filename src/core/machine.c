@@ -16,16 +16,46 @@ void machine_init(struct machine *m, const struct arch *arch, struct loop *loop,
     list_init(&m->devs);
     pthread_mutex_init(&m->stop_lock, NULL);
     pthread_cond_init(&m->stop_cond, NULL);
+    pthread_mutex_init(&m->irqchip_lock, NULL);
     m->a20_mask = UINT64_MAX;
     m->stopping = true;
     if (deterministic)
         m->tape = tape_create(m);
 }
 
+/* The local APICs go to the engine, or come back; a message is delivered to one side or the other. */
+static int machine_hand_irqchip(struct machine *m, bool on, struct error *err)
+{
+    int rc = 0;
+
+    if (!m->engine.type->irqchip || m->irqchip == on)
+        return 0;
+    pthread_mutex_lock(&m->irqchip_lock);
+    rc = m->engine.type->irqchip(&m->engine, on, err);
+    __atomic_store_n(&m->irqchip, on && !rc, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&m->irqchip_lock);
+    return rc;
+}
+
+bool machine_msi(struct machine *m, uint64_t addr, uint32_t data)
+{
+    if (!machine_irqchip(m))
+        return false;
+    pthread_mutex_lock(&m->irqchip_lock);
+    bool on = m->irqchip;
+    if (on)
+        m->engine.type->msi_send(&m->engine, addr, data);
+    pthread_mutex_unlock(&m->irqchip_lock);
+    return on;
+}
+
 static void machine_close_engine(struct machine *m)
 {
+    struct error ignored; /* giving back cannot fail */
+
     if (!m->engine.type)
         return;
+    machine_hand_irqchip(m, false, &ignored);
     for (unsigned i = 0; i < m->nvcpus; i++) {
         m->engine.type->vcpu_get(m->vcpus[i], ~0u);
         m->engine.type->vcpu_close(m->vcpus[i]);
@@ -51,6 +81,7 @@ void machine_fini(struct machine *m)
     tape_destroy(m->tape);
     pthread_mutex_destroy(&m->stop_lock);
     pthread_cond_destroy(&m->stop_cond);
+    pthread_mutex_destroy(&m->irqchip_lock);
 }
 
 int machine_add_vcpu(struct machine *m, struct error *err)
@@ -82,6 +113,8 @@ int machine_set_engine(struct machine *m, const struct engine_type *type, struct
         rc = type->vcpu_open(m->vcpus[opened], err);
     for (unsigned i = 0; !rc && i < m->nvcpus; i++)
         rc = type->vcpu_put(m->vcpus[i], ~0u, err);
+    if (!rc)
+        rc = machine_hand_irqchip(m, true, err);
     if (rc) {
         for (unsigned i = 0; i < opened; i++)
             type->vcpu_close(m->vcpus[i]);

@@ -74,6 +74,9 @@ struct machine {
     /* A20 gate and the like are the board's; arch asks for the mask of physical addresses. */
     uint64_t a20_mask;
 
+    pthread_mutex_t irqchip_lock; /* guards irqchip, and messages on their way to it */
+    bool irqchip;                 /* atomic: the engine has the local APICs now */
+
     pthread_mutex_t stop_lock; /* guards vcpu->inside, stopping, capped, excl_owner */
     pthread_cond_t stop_cond;
     unsigned n_inside;    /* in guest code */
@@ -111,5 +114,12 @@ void machine_reset(struct machine *m);  /* stopped: devices and vCPUs to power-o
 void machine_quit(struct machine *m);   /* stop for good; joins the threads */
 
 void machine_event(struct machine *m, enum machine_event ev);
+
+/* A message for an engine that has the local APICs; false: the caller delivers it. Any thread. */
+bool machine_msi(struct machine *m, uint64_t addr, uint32_t data);
+static inline bool machine_irqchip(const struct machine *m)
+{
+    return __atomic_load_n(&m->irqchip, __ATOMIC_ACQUIRE);
+}
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef QUAD_CORE_WAY_H
 #define QUAD_CORE_WAY_H
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 struct way_report {
@@ -17,6 +19,7 @@ struct way {
     const char *help;
     int strength; /* `auto` takes the strongest that is available */
     void (*probe)(struct way_report *report);
+    void (*show)(FILE *out); /* more of it, lines for a person; may be NULL */
 };
 
 #endif

@@ -97,6 +97,7 @@ static const char *const allowed[] = {
 /* ioctl: what a terminal needs, and how much there is to read. */
 static const unsigned ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, TIOCGPGRP, FIONREAD,
                                   FIONBIO};
+#define IOCTL_KVM 0xae00u /* type byte of all of KVM's, on descriptors that were opened before */
 static const int prctls[] = {PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SET_TIMERSLACK};
 
 static int allow(scmp_filter_ctx f, const char *name)
@@ -125,6 +126,8 @@ static int add_rules(scmp_filter_ctx f, bool unlink_ok)
         rc = allow(f, "unlinkat");
     for (size_t i = 0; !rc && i < ARRAY_LEN(ioctls); i++)
         rc = allow_if(f, SCMP_SYS(ioctl), 1, 0xffffffff, ioctls[i]);
+    if (!rc)
+        rc = allow_if(f, SCMP_SYS(ioctl), 1, 0xff00, IOCTL_KVM);
     for (size_t i = 0; !rc && i < ARRAY_LEN(prctls); i++)
         rc = allow_if(f, SCMP_SYS(prctl), 0, UINT64_MAX, (uint64_t)prctls[i]);
     /* Threads, no processes; the library falls back from clone3, whose flags a filter cannot see. */

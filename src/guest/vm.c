@@ -9,7 +9,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "arch/x86/model.h"
 #include "base/log.h"
 #include "board/board.h"
 #include "chr/chr_open.h"
@@ -22,6 +21,7 @@
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_mem.h"
 #include "dev/virtio/virtio_rng.h"
+#include "guest/choose.h"
 #include "guest/console.h"
 #include "guest/control.h"
 #include "guest/gdbstub.h"
@@ -254,6 +254,8 @@ static int choose_engine(struct vm *vm, const struct engine_type **out, struct e
                         (*out)->way, vm->guest.way);
         caps = (struct engine_caps){0};
         rc = (*out)->probe(&caps, err);
+        if (!rc && guest_config_deterministic(vm->config) && !caps.deterministic)
+            rc = fail(err, ENOTSUP, "--engine %s does not know deterministic mode", name);
         vm->engine_reason = "asked for";
         return rc;
     }
@@ -268,24 +270,6 @@ static int choose_engine(struct vm *vm, const struct engine_type **out, struct e
     }
     return fail(err, ENOTSUP, "no engine for mode %s works here: %s", vm->guest.way,
                 why.code ? why.text : "this version has none");
-}
-
-static int choose_model(struct vm *vm, struct error *err)
-{
-    const char *name = vm->config->cpu_model;
-    const struct x86_model *model = name ? x86_model_find(name) : x86_model_default();
-
-    if (!model) {
-        char all[128] = "";
-        for (size_t i = 0; x86_models[i]; i++)
-            snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
-                     x86_models[i]->name);
-        return fail(err, EINVAL, "--cpu-model: no model is called \"%s\"; try: %s", name, all);
-    }
-    vm->machine.cpu_model = model;
-    vm->model_name = model->version;
-    vm->model_reason = name ? "asked for" : "what this host could run natively too";
-    return 0;
 }
 
 /* `auto`: the strongest way that can take this guest here. */
@@ -304,7 +288,7 @@ static int choose_way(struct vm *vm, struct error *err)
             return error_prefix(err, "--mode");
         way->probe(&report);
         if (!report.available)
-            return fail(err, ENOTSUP, "mode %s: %s", way->name, report.reason);
+            return fail(err, ENOTSUP, "mode %s: %s; try: --mode full", way->name, report.reason);
         vm->guest.way = way->name;
         vm->way_reason = "asked for";
         return 0;
@@ -493,7 +477,9 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     m->on_event = vm_on_event;
     m->on_event_opaque = vm;
     vm->disks.elsewhere = saved && saved->moving;
-    rc = choose_model(vm, err);
+    rc = choose_model(vm, engine, err);
+    if (!rc && !m->deterministic)
+        m->clock.tsc_khz = choose_tsc_khz(m->clock.tsc_khz);
     if (!rc)
         rc = open_serials(vm, err);
     if (!rc)

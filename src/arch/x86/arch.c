@@ -67,6 +67,8 @@ static void msi_send(struct machine *m, uint64_t addr, uint32_t data)
 {
     uint32_t dest = (uint32_t)bits_get(addr, 19, 12);
 
+    if (machine_msi(m, addr, data))
+        return;
     dest |= (uint32_t)bits_get(addr, 11, 5) << 8; /* extended destination, without remapping */
     lapic_message(m, dest, addr >> 2 & 1, (unsigned)bits_get(data, 10, 8), data & 0xff,
                   data >> 15 & 1, data >> 14 & 1);

@@ -39,9 +39,10 @@ static const struct x86_leaf *find_leaf(const struct x86_model *model, uint32_t 
 uint64_t x86_cr4_allowed(const struct x86_model *model)
 {
     const struct x86_leaf *l1 = find_leaf(model, 1), *l7 = find_leaf(model, 7);
-    uint64_t v = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
+    uint64_t v = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
                  CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
+    v |= l1->edx >> 1 & 1 ? CR4_VME | CR4_PVI : 0;
     v |= l1->ecx >> 17 & 1 ? CR4_PCIDE : 0;
     v |= l1->ecx >> 26 & 1 ? CR4_OSXSAVE : 0;
     v |= l7->ebx & 1 ? CR4_FSGSBASE : 0;
@@ -51,7 +52,8 @@ uint64_t x86_cr4_allowed(const struct x86_model *model)
     return v;
 }
 
-/* Where CPUID tells of a feature [APM3 appendix E]. The XSAVE family comes whole (leaf_xsave). */
+/* Where CPUID tells of a feature [APM3 appendix E]. What of the XSAVE
+ * family the model has is in its own word. */
 static const struct {
     uint8_t feature;
     uint32_t leaf;
@@ -69,7 +71,7 @@ static const struct {
     {FT_ADX, 7, 1, 19},       {FT_SMAP, 7, 1, 20},      {FT_CLFLUSHOPT, 7, 1, 23},
     {FT_CLWB, 7, 1, 24},      {FT_SHA, 7, 1, 29},       {FT_RDPID, 7, 2, 22},
     {FT_LZCNT, 0x80000001, 2, 5},     {FT_PREFETCHW, 0x80000001, 2, 8},
-    {FT_RDTSCP, 0x80000001, 3, 27},
+    {FT_RDTSCP, 0x80000001, 3, 27},   {FT_PREFETCHW, 0x80000001, 3, 29}, /* long mode has it */
 };
 
 uint64_t x86_model_features(const struct x86_model *model)
@@ -82,6 +84,12 @@ uint64_t x86_model_features(const struct x86_model *model)
         if (regs[feature_bits[i].reg] >> feature_bits[i].bit & 1)
             set |= BIT64(feature_bits[i].feature);
     }
+    if (!(model->xsave & X86_XSAVEOPT))
+        set &= ~BIT64(FT_XSAVEOPT);
+    if (!(model->xsave & X86_XSAVEC))
+        set &= ~BIT64(FT_XSAVEC);
+    if (!(model->xsave & X86_XSAVES))
+        set &= ~BIT64(FT_XSAVES);
     return set;
 }
 
@@ -95,12 +103,14 @@ static void leaf_xsave(const struct x86_cpu *c, uint32_t sub, uint32_t out[4])
 {
     uint64_t all = c->model->xcr0;
 
+    if (!all)
+        return;
     if (sub == 0) {
         out[0] = (uint32_t)all;
         out[1] = xsave_size(c->s.xcr0);
         out[2] = xsave_size(all);
     } else if (sub == 1) {
-        out[0] = 0xf; /* XSAVEOPT, XSAVEC, XGETBV(1), XSAVES */
+        out[0] = c->model->xsave;
         out[1] = xsave_size(c->s.xcr0);
     } else if (sub == 2 && (all & 4)) {
         out[0] = 256; /* AVX: bytes and offset */
@@ -124,6 +134,23 @@ static void leaf_topology(const struct x86_cpu *c, uint32_t sub, uint32_t out[4]
         out[0] = shift;
         out[1] = n;
         out[2] |= 2 << 8; /* core level */
+    }
+}
+
+void x86_model_cpuid(const struct x86_model *model, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    const struct x86_leaf *l = find_leaf(model, leaf);
+
+    memset(out, 0, 4 * sizeof(out[0]));
+    if (kvm_pv_cpuid(NULL, leaf, out))
+        return;
+    if (l && !sub) {
+        out[0] = l->eax;
+        out[1] = l->ebx;
+        out[2] = l->ecx;
+        out[3] = l->edx;
+    } else if (leaf == 0x0d && sub == 1) {
+        out[0] = model->xsave;
     }
 }
 

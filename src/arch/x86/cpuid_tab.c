@@ -37,6 +37,15 @@
 #define X1_ECX_V3 0x00000131
 #define X1_EDX 0x2fd3fbff
 
+/* base: v2 less what some KVM cannot give its guests. L1 EDX less vme, ECX less pcid and xsave; leaf 7 less invpcid
+ * rdseed sha rdpid; 80000001h less 3dnowprefetch, vme, fxsr_opt. */
+#define L1_EDX_BASE 0x078bfbfd
+#define L1_ECX_BASE 0xc3b82203
+#define L7_EBX_BASE 0x00900281
+#define L7_ECX_BASE 0x00000004
+#define X1_ECX_BASE 0x00000011
+#define X1_EDX_BASE 0x2dd3fbfd
+
 #define COMMON_LEAVES                                                                       \
     {0x80000002, 0, 0x64617551, 0x69766972, 0x76206d75, 0x75747269}, /* "Quadrivium virtual */ \
         {0x80000003, 0, 0x70206c61, 0x65636f72, 0x726f7373, 0},      /* processor" */         \
@@ -46,6 +55,16 @@
         {0x80000006, 0, 0, 0x42004200, 0x02008140, 0x00808140},                             \
         {0x80000007, 0, 0, 0, 0, 0x00000100}, /* invariant TSC */                           \
         {0x80000008, 0, 0x00003028, 0, 0, 0}
+
+static const struct x86_leaf leaves_base[] = {
+    {0x00000000, 0, 0x0000000b, AMD_EBX, AMD_ECX, AMD_EDX},
+    {0x00000001, 0, SIGNATURE, 0x00000800, L1_ECX_BASE, L1_EDX_BASE},
+    {0x00000007, 0, 0, L7_EBX_BASE, L7_ECX_BASE, 0},
+    {0x80000000, 0, 0x80000008, AMD_EBX, AMD_ECX, AMD_EDX},
+    {0x80000001, 0, SIGNATURE, 0, X1_ECX_BASE, X1_EDX_BASE},
+    COMMON_LEAVES,
+    END,
+};
 
 static const struct x86_leaf leaves_v2[] = {
     {0x00000000, 0, 0x0000000d, AMD_EBX, AMD_ECX, AMD_EDX},
@@ -67,6 +86,14 @@ static const struct x86_leaf leaves_v3[] = {
     END,
 };
 
+static const struct x86_model model_base = {
+    .name = "base",
+    .version = "base-1",
+    .help = "what every KVM can give: x86-64-v2 without XSAVE, PCID, SHA, RDSEED",
+    .leaves = leaves_base,
+    .pa_bits = 40,
+};
+
 static const struct x86_model model_v2 = {
     .name = "v2",
     .version = "v2-1",
@@ -74,6 +101,7 @@ static const struct x86_model model_v2 = {
     .leaves = leaves_v2,
     .pa_bits = 40,
     .xcr0 = 3,
+    .xsave = X86_XSAVEOPT | X86_XSAVEC | X86_XGETBV1 | X86_XSAVES,
 };
 
 static const struct x86_model model_v3 = {
@@ -83,6 +111,7 @@ static const struct x86_model model_v3 = {
     .leaves = leaves_v3,
     .pa_bits = 40,
     .xcr0 = 7,
+    .xsave = X86_XSAVEOPT | X86_XSAVEC | X86_XGETBV1 | X86_XSAVES,
 };
 
-const struct x86_model *const x86_models[] = {&model_v2, &model_v3, NULL};
+const struct x86_model *const x86_models[] = {&model_base, &model_v2, &model_v3, NULL};

@@ -127,7 +127,7 @@ static unsigned timer_mode(const struct lapic *l)
 }
 
 /* Nanoseconds per count: 1, 2, 4 ... 128 [SDM3 figure 10-10]. */
-static uint64_t timer_unit(const struct lapic *l)
+uint64_t lapic_timer_unit(const struct lapic *l)
 {
     unsigned code = (l->regs.timer_divide & 3) | (l->regs.timer_divide >> 1 & 4);
 
@@ -149,7 +149,7 @@ static void timer_arm(struct lapic *l)
         timer_set(&l->timer, (int64_t)(tsc - now) <= 0 ? 0
                                                        : clock_tsc_to_ns(apic_clock(l), tsc) + 1);
     } else if (r->timer_initial) {
-        uint64_t period = r->timer_initial * timer_unit(l);
+        uint64_t period = r->timer_initial * lapic_timer_unit(l);
         uint64_t now = clock_ns(apic_clock(l)), next = r->timer_start + period;
         if (timer_mode(l) == TIMER_PERIODIC && now > r->timer_start)
             next = MAX(r->timer_start + ((now - r->timer_start) / period + 1) * period,
@@ -167,6 +167,11 @@ void lapic_loaded(struct lapic *l)
     pthread_mutex_lock(&l->lock);
     timer_arm(l);
     pthread_mutex_unlock(&l->lock);
+}
+
+void lapic_handed(struct lapic *l)
+{
+    timer_cancel(&l->timer);
 }
 
 static void lvt_fire(struct lapic *l, unsigned lvt)
@@ -194,13 +199,13 @@ static void timer_fired(void *opaque)
         timer_arm(l);
 }
 
-static uint32_t timer_current(struct lapic *l)
+uint32_t lapic_timer_count(struct lapic *l)
 {
     const struct lapic_regs *r = &l->regs;
 
     if (!r->timer_initial || timer_mode(l) == TIMER_DEADLINE)
         return 0;
-    uint64_t gone = (clock_ns(apic_clock(l)) - r->timer_start) / timer_unit(l);
+    uint64_t gone = (clock_ns(apic_clock(l)) - r->timer_start) / lapic_timer_unit(l);
     if (timer_mode(l) == TIMER_PERIODIC)
         return (uint32_t)(r->timer_initial - gone % r->timer_initial);
     return gone >= r->timer_initial ? 0 : (uint32_t)(r->timer_initial - gone);
@@ -406,6 +411,10 @@ void lapic_lint0(struct machine *m, bool level)
     l->regs.lint0_level = level;
     if (!level)
         return;
+    if (machine_irqchip(m)) { /* its vCPU looks at the level */
+        vcpu_request(l->cpu->vcpu, REQ_INTR);
+        return;
+    }
     uint32_t lvt = l->regs.lvt[APIC_LVT_LINT0];
     bool fixed = (l->cpu->s.apic_base & BASE_ENABLE) && !(lvt & LVT_MASKED) &&
                  bits_get(lvt, 10, 8) != APIC_EXTINT;
@@ -484,7 +493,7 @@ static uint32_t reg_read(struct lapic *l, unsigned reg)
     case 0x38:
         return r->timer_initial;
     case 0x39:
-        return timer_current(l);
+        return lapic_timer_count(l);
     case 0x3e:
         return r->timer_divide;
     default:

@@ -53,6 +53,9 @@ struct lapic *lapic_create(struct x86_cpu *c);
 void lapic_destroy(struct lapic *l);
 void lapic_reset(struct lapic *l, bool init); /* init: INIT, which keeps the ID */
 void lapic_loaded(struct lapic *l);           /* regs were replaced: arm the timer */
+void lapic_handed(struct lapic *l);           /* an engine has them now: disarm it */
+uint32_t lapic_timer_count(struct lapic *l);  /* what is left of it, in its own units */
+uint64_t lapic_timer_unit(const struct lapic *l); /* ns */
 
 bool lapic_is_enabled(const struct lapic *l);
 static inline bool lapic_claims(const struct lapic *l, uint64_t pa)
