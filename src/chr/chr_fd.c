@@ -191,37 +191,18 @@ static void in_close(struct chr_fd *c)
 /* Offer what is there to the front. */
 static void in_deliver(struct chr_fd *c)
 {
-    struct chr_front *f = &c->chr.front;
+    const struct chr_front *f = &c->chr.front;
 
     while (c->in_len && f->receive) {
-        pthread_mutex_t *lock = f->lock;
         /* Before the call: its room may come back as soon as the lock is free. */
         __atomic_store_n(&c->stalled, true, __ATOMIC_SEQ_CST);
-        if (lock)
-            pthread_mutex_lock(lock);
-        size_t n = f->receive(f->opaque, c->in, c->in_len);
-        if (lock)
-            pthread_mutex_unlock(lock);
-        n = MIN(n, c->in_len);
+        size_t n = chr_front_receive(f, c->in, c->in_len);
         memmove(c->in, c->in + n, c->in_len - n);
         c->in_len -= n;
         if (!n)
             return;
     }
     __atomic_store_n(&c->stalled, c->in_len != 0, __ATOMIC_SEQ_CST);
-}
-
-static void in_event(struct chr_fd *c, enum chr_event ev)
-{
-    struct chr_front *f = &c->chr.front;
-
-    if (!f->event)
-        return;
-    if (f->lock)
-        pthread_mutex_lock(f->lock);
-    f->event(f->opaque, ev);
-    if (f->lock)
-        pthread_mutex_unlock(f->lock);
 }
 
 static void say(struct chr_fd *c, const char *text)
@@ -248,7 +229,7 @@ static void escape_key(struct chr_fd *c, uint8_t key)
     case 'b':
     case 'B':
         in_deliver(c);
-        in_event(c, CHR_BREAK);
+        chr_front_event(&c->chr.front, CHR_BREAK);
         break;
     case 'h':
     case 'H':

@@ -62,29 +62,12 @@ static void hub_accept(struct chr *chr)
 /* The front of every end: passes on to the hub's own. */
 static size_t hub_receive(void *opaque, const uint8_t *buf, size_t len)
 {
-    struct chr_front *f = &((struct hub *)opaque)->chr.front;
-
-    if (!f->receive)
-        return 0;
-    if (f->lock)
-        pthread_mutex_lock(f->lock);
-    size_t n = f->receive(f->opaque, buf, len);
-    if (f->lock)
-        pthread_mutex_unlock(f->lock);
-    return n;
+    return chr_front_receive(&((struct hub *)opaque)->chr.front, buf, len);
 }
 
 static void hub_event(void *opaque, enum chr_event ev)
 {
-    struct chr_front *f = &((struct hub *)opaque)->chr.front;
-
-    if (!f->event)
-        return;
-    if (f->lock)
-        pthread_mutex_lock(f->lock);
-    f->event(f->opaque, ev);
-    if (f->lock)
-        pthread_mutex_unlock(f->lock);
+    chr_front_event(&((struct hub *)opaque)->chr.front, ev);
 }
 
 static void peer_remove(void *opaque)

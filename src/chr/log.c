@@ -78,29 +78,12 @@ static void log_accept(struct chr *chr)
 /* The inner back end's front: passes on to the log's own, whatever that is by now. */
 static size_t log_receive(void *opaque, const uint8_t *buf, size_t len)
 {
-    struct chr_front *f = &((struct chr_log *)opaque)->chr.front;
-
-    if (!f->receive)
-        return 0;
-    if (f->lock)
-        pthread_mutex_lock(f->lock);
-    size_t n = f->receive(f->opaque, buf, len);
-    if (f->lock)
-        pthread_mutex_unlock(f->lock);
-    return n;
+    return chr_front_receive(&((struct chr_log *)opaque)->chr.front, buf, len);
 }
 
 static void log_event(void *opaque, enum chr_event ev)
 {
-    struct chr_front *f = &((struct chr_log *)opaque)->chr.front;
-
-    if (!f->event)
-        return;
-    if (f->lock)
-        pthread_mutex_lock(f->lock);
-    f->event(f->opaque, ev);
-    if (f->lock)
-        pthread_mutex_unlock(f->lock);
+    chr_front_event(&((struct chr_log *)opaque)->chr.front, ev);
 }
 
 static void log_destroy(struct chr *chr)

@@ -17,19 +17,6 @@ struct chr_socket {
     bool listening; /* watched */
 };
 
-static void socket_event(struct chr_fd *c, enum chr_event ev)
-{
-    struct chr_front *f = &c->chr.front;
-
-    if (!f->event)
-        return;
-    if (f->lock)
-        pthread_mutex_lock(f->lock);
-    f->event(f->opaque, ev);
-    if (f->lock)
-        pthread_mutex_unlock(f->lock);
-}
-
 static void socket_listen(struct chr_socket *s, bool on)
 {
     if (on == s->listening)
@@ -55,7 +42,7 @@ static void socket_peer(void *opaque, unsigned events)
         return;
     socket_listen(s, false);
     chr_fd_attach(&s->fd, take_fd(&peer), take_fd(&out_fd), false, NULL);
-    socket_event(&s->fd, CHR_OPENED);
+    chr_front_event(&s->fd.chr.front, CHR_OPENED);
 }
 
 static void socket_closed(struct chr_fd *c)
@@ -63,7 +50,7 @@ static void socket_closed(struct chr_fd *c)
     struct chr_socket *s = container_of(c, struct chr_socket, fd);
 
     chr_fd_detach(c);
-    socket_event(c, CHR_CLOSED);
+    chr_front_event(&c->chr.front, CHR_CLOSED);
     socket_listen(s, true);
 }
 

@@ -37,6 +37,34 @@ struct chr {
     struct chr_front front; /* receive NULL: not connected */
 };
 
+/* What a back end has for its front, under the front's lock. Nobody there takes nothing. */
+static inline size_t chr_front_receive(const struct chr_front *f, const uint8_t *buf, size_t len)
+{
+    pthread_mutex_t *lock = f->lock;
+
+    if (!f->receive)
+        return 0;
+    if (lock)
+        pthread_mutex_lock(lock);
+    size_t n = f->receive(f->opaque, buf, len);
+    if (lock)
+        pthread_mutex_unlock(lock);
+    return MIN(n, len);
+}
+
+static inline void chr_front_event(const struct chr_front *f, enum chr_event ev)
+{
+    pthread_mutex_t *lock = f->lock;
+
+    if (!f->event)
+        return;
+    if (lock)
+        pthread_mutex_lock(lock);
+    f->event(f->opaque, ev);
+    if (lock)
+        pthread_mutex_unlock(lock);
+}
+
 static inline void chr_write(struct chr *chr, const uint8_t *buf, size_t len)
 {
     if (chr)

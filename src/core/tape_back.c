@@ -29,19 +29,13 @@ static void tchr_event(void *opaque, enum chr_event ev)
 
 static size_t tchr_deliver(void *opaque, unsigned kind, const uint8_t *buf, size_t len)
 {
-    struct tchr *c = opaque;
-    const struct chr_front *f = &c->chr.front;
-    size_t n = len;
+    const struct chr_front *f = &((struct tchr *)opaque)->chr.front;
 
-    if (!f->receive)
-        return kind == CHR_BYTES ? 0 : len;
-    pthread_mutex_lock(f->lock);
     if (kind == CHR_BYTES)
-        n = f->receive(f->opaque, buf, len);
-    else if (f->event && len)
-        f->event(f->opaque, (enum chr_event)buf[0]);
-    pthread_mutex_unlock(f->lock);
-    return n;
+        return chr_front_receive(f, buf, len);
+    if (len)
+        chr_front_event(f, (enum chr_event)buf[0]);
+    return len;
 }
 
 static void tchr_room(void *opaque)
@@ -104,16 +98,9 @@ static bool tnet_receive(void *opaque, const uint8_t *frame, size_t len)
 
 static size_t tnet_deliver(void *opaque, unsigned kind, const uint8_t *buf, size_t len)
 {
-    struct tnet *n = opaque;
-    const struct net_front *f = &n->net.front;
-    bool taken;
+    const struct tnet *n = opaque;
 
-    if (kind != NET_FRAME || !f->receive)
-        return len;
-    pthread_mutex_lock(f->lock);
-    taken = f->receive(f->opaque, buf, len);
-    pthread_mutex_unlock(f->lock);
-    return taken ? len : 0;
+    return kind != NET_FRAME || net_front_receive(&n->net.front, buf, len) ? len : 0;
 }
 
 static void tnet_room(void *opaque)

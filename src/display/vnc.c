@@ -5,10 +5,11 @@
  */
 #include "display/vnc.h"
 
+#include "display/vnc_lib.h"
+
 #if HAVE_LIBVNCSERVER
 
 #include <netdb.h>
-#include <rfb/rfb.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -18,11 +19,11 @@
 #include "core/fb.h"
 #include "display/keymap.h"
 
-#undef max
 #define TICK_NS 33000000
 
 struct vnc {
     struct vnc_config config;
+    const struct vnc_lib *rfb;
     rfbScreenInfoPtr screen;
     struct loop_io listener, tick;
     int listen_fd, tick_fd;
@@ -54,7 +55,7 @@ static void on_pointer(int mask, int x, int y, rfbClientPtr client)
                       buttons);
     v->x = x;
     v->y = y;
-    rfbDefaultPtrAddEvent(mask, x, y, client);
+    v->rfb->DefaultPtrAddEvent(mask, x, y, client);
 }
 
 static void tick_set(struct vnc *v, bool on)
@@ -94,12 +95,12 @@ static void draw(struct vnc *v)
     if (fb->width != v->width || fb->height != v->height) {
         v->width = fb->width;
         v->height = fb->height;
-        rfbNewFramebuffer(v->screen, (char *)fb->pixels, (int)fb->width, (int)fb->height, 8, 3, 4);
+        v->rfb->NewFramebuffer(v->screen, (char *)fb->pixels, (int)fb->width, (int)fb->height, 8, 3, 4);
         v->screen->serverFormat.redShift = 16;
         v->screen->serverFormat.greenShift = 8;
         v->screen->serverFormat.blueShift = 0;
     } else if (changed) {
-        rfbMarkRectAsModified(v->screen, 0, (int)fb->dirty_from, (int)fb->width, (int)fb->dirty_to);
+        v->rfb->MarkRectAsModified(v->screen, 0, (int)fb->dirty_from, (int)fb->width, (int)fb->dirty_to);
     }
     pthread_mutex_unlock(&fb->lock);
 }
@@ -113,7 +114,7 @@ static void on_tick(void *opaque, unsigned events)
     if (read(v->tick_fd, &n, sizeof(n)) != sizeof(n))
         return;
     draw(v);
-    rfbProcessEvents(v->screen, 0);
+    v->rfb->ProcessEvents(v->screen, 0);
 }
 
 static void on_connection(void *opaque, unsigned events)
@@ -125,7 +126,7 @@ static void on_connection(void *opaque, unsigned events)
     if (fd < 0)
         return;
     draw(v);
-    rfbNewClient(v->screen, fd); /* takes fd, also when it refuses */
+    v->rfb->NewClient(v->screen, fd); /* takes fd, also when it refuses */
 }
 
 /* ---- creation ----------------------------------------------------------------------------- */
@@ -187,7 +188,7 @@ static int read_password(struct vnc *v, struct error *err)
         return fail(err, EINVAL, "%s holds no password in its first line", path);
     v->passwords[0] = v->password;
     v->screen->authPasswdData = v->passwords;
-    v->screen->passwordCheck = rfbCheckPasswordByList;
+    v->screen->passwordCheck = v->rfb->CheckPasswordByList;
     return 0;
 }
 
@@ -197,8 +198,11 @@ static int open_screen(struct vnc *v, struct error *err)
 
     v->width = v->config.fb->width;
     v->height = v->config.fb->height;
-    rfbLogEnable(0);
-    v->screen = rfbGetScreen(&argc, NULL, (int)v->width, (int)v->height, 8, 3, 4);
+    v->rfb = vnc_lib(err);
+    if (!v->rfb)
+        return -err->code;
+    v->rfb->LogEnable(0);
+    v->screen = v->rfb->GetScreen(&argc, NULL, (int)v->width, (int)v->height, 8, 3, 4);
     if (!v->screen)
         return fail(err, ENOMEM, "no memory for the screen");
     v->screen->frameBuffer = (char *)v->config.fb->pixels;
@@ -258,8 +262,8 @@ void vnc_destroy(struct vnc *v)
     if (v->tick.node.next)
         loop_remove(v->config.loop, &v->tick);
     if (v->screen) {
-        rfbShutdownServer(v->screen, TRUE);
-        rfbScreenCleanup(v->screen);
+        v->rfb->ShutdownServer(v->screen, TRUE);
+        v->rfb->ScreenCleanup(v->screen);
     }
     if (v->listen_fd >= 0)
         close(v->listen_fd);

@@ -155,16 +155,11 @@ static void send_held(struct net_fd *f)
 
 static bool deliver(struct net_fd *f, const uint8_t *frame, size_t len)
 {
-    struct net_front *front = &f->net.front;
-    bool taken = true;
-
-    if (!front->receive) {
+    if (!f->net.front.receive) {
         bump(&f->net.n_rx_dropped, 1);
         return true;
     }
-    pthread_mutex_lock(front->lock);
-    taken = front->receive(front->opaque, frame, len);
-    pthread_mutex_unlock(front->lock);
+    bool taken = net_front_receive(&f->net.front, frame, len);
     if (taken) {
         bump(&f->net.n_rx, 1);
         bump(&f->net.rx_bytes, len);

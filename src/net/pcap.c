@@ -55,15 +55,9 @@ static void pcap_send(struct net *net, const struct iovec *iov, unsigned n)
 static bool pcap_receive(void *opaque, const uint8_t *frame, size_t len)
 {
     struct pcap *p = opaque;
-    struct net_front *front = &p->net.front;
+    bool taken = net_front_receive(&p->net.front, frame, len);
 
-    if (!front->receive)
-        return true;
-    bool taken;
-    pthread_mutex_lock(front->lock);
-    taken = front->receive(front->opaque, frame, len);
-    pthread_mutex_unlock(front->lock);
-    if (taken)
+    if (taken && p->net.front.receive)
         record(p, &(struct iovec){(void *)(uintptr_t)frame, len}, 1);
     return taken;
 }
