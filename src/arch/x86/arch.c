@@ -22,9 +22,10 @@ static int vcpu_create(struct vcpu *vcpu, struct error *err)
 
     if (!m->cpu_model)
         return fail(err, EINVAL, "no CPU model chosen");
-    c = aligned_alloc(64, ALIGN_UP(sizeof(*c), (size_t)64));
-    if (!c)
+    uint8_t *room = aligned_alloc(64, ALIGN_UP(X86_CPU_ROOM + sizeof(*c), (size_t)64));
+    if (!room)
         return fail(err, ENOMEM, "vCPU %u: out of memory", vcpu->index);
+    c = (struct x86_cpu *)(void *)(room + X86_CPU_ROOM);
     memset(c, 0, sizeof(*c));
     c->vcpu = vcpu;
     c->mem = &m->mem;
@@ -48,7 +49,7 @@ static void vcpu_destroy(struct vcpu *vcpu)
         close(c->steal_fd);
     lapic_destroy(c->lapic);
     x86_mmu_fini(c);
-    free(c);
+    free((uint8_t *)c - X86_CPU_ROOM);
     vcpu->cpu = NULL;
 }
 

@@ -75,7 +75,15 @@ struct x86_fault {
     uint64_t dr6_bits; /* EXC_DB */
 };
 
+/* A record that an engine runs has this much room in front of it, for the engine. */
+#define X86_CPU_ROOM 16384
+
 struct x86_cpu {
+    /* What generated code touches most comes first, in reach of short displacements. */
+    struct x86_tlbe *tlb; /* = tlbs[current context] */
+    uint64_t asid;        /* = asids[current context] */
+    uint64_t scratch[16]; /* the engine's own words beside the state it works on */
+
     struct x86_state s;
     struct x86_lazy f;
 
@@ -94,9 +102,7 @@ struct x86_cpu {
     uint64_t pa_mask;             /* physical-address width of the model, bits maxphyaddr-1..12 */
 
     /* Software TLB (arch/x86/mmu.c). */
-    struct x86_tlbe *tlb; /* = tlbs[current context] */
     uint32_t tlb_epoch;   /* grows when entries were dropped without a change of asid */
-    uint64_t asid;        /* = asids[current context] */
     uint64_t asids[X86_TLB_CTXS]; /* tags of what is mapped now, 1..4095 (mmu.c) */
     struct x86_tlbe (*tlbs)[X86_TLB_SIZE];
 
@@ -122,7 +128,6 @@ struct x86_cpu {
     void *mmu;    /* arch/x86/mmu.c's own record */
     void *engine; /* the engine's own record */
 
-    uint64_t scratch[16]; /* the engine's own words beside the state it works on */
     struct x86_fault fault;
     jmp_buf unwind;
 };

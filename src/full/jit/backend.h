@@ -28,6 +28,7 @@ enum {
     JIT_TARGET, /* of an indirect call, while its return address is pushed */
     JIT_ENTRY,  /* and its place in the jump cache */
     JIT_REQUEST, /* not 0: leave native code soon (jit_kick()) */
+    JIT_HOST_SP, /* of the C code that called enter() */
     JIT_RELINK, /* far links that are still found in the jump cache before one is linked anew */
 };
 

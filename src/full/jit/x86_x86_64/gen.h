@@ -2,10 +2,11 @@
  *
  * gen: what the files of this generator share.
  *
- * Host registers: RSP is the host's own stack; R13, R14, R15 are scratch (R14 address or target,
+ * Host registers: RSP is the CPU record, with room for a few calls below, so that its words are as
+ * cheap as a stack's (processors forward them without latency); R13, R14, R15 are scratch (R14 address or target,
  * R15 TLB entry); guest RAX RCX RDX RBX RBP RSI RDI R8 live in their namesakes, guest RSP in R12,
  * R12 R13 R14 in R9 R10 R11; guest R9 R10 R11 R15 stay in the state record. GS base is the CPU
- * record.
+ * record, too: for the stubs.
  */
 #ifndef QUAD_FULL_JIT_X86_X86_64_GEN_H
 #define QUAD_FULL_JIT_X86_X86_64_GEN_H
@@ -18,6 +19,7 @@
 #define ADDR H_R14
 #define ENTRY H_R15
 
+#define REC(disp) MEM(H_RSP, disp)
 #define OFF(member) ((int32_t)offsetof(struct x86_cpu, member))
 #define OFF_R(n) ((int32_t)(offsetof(struct x86_cpu, s.r) + 8u * (n)))
 #define OFF_SCRATCH(n) ((int32_t)(offsetof(struct x86_cpu, scratch) + 8u * (n)))
@@ -132,9 +134,11 @@ static inline int host_of(unsigned guest)
 }
 
 /* add qword [RIP of the record], v: v fits 32 bits; the encoding has one length. */
+#define ADD_RIP_BYTES 12
+_Static_assert(OFF_R(X86_RIP) > INT8_MAX, "no short displacement");
 static inline void as_add_rip(struct as *a, int64_t v)
 {
-    as_op(a, 0, 8, 0x81, 0, GS(OFF_R(X86_RIP)), false);
+    as_op(a, 0, 8, 0x81, 0, REC(OFF_R(X86_RIP)), false);
     as_32(a, (uint32_t)v);
 }
 
@@ -145,7 +149,7 @@ static inline unsigned reg_in(struct gen *g, unsigned n, unsigned scratch)
 
     if (h >= 0)
         return (unsigned)h;
-    as_load(&g->as, 8, scratch, GS(OFF_R(n)));
+    as_load(&g->as, 8, scratch, REC(OFF_R(n)));
     return scratch;
 }
 
@@ -153,7 +157,7 @@ static inline unsigned reg_in(struct gen *g, unsigned n, unsigned scratch)
 static inline void reg_out(struct gen *g, unsigned n, unsigned from)
 {
     if (host_of(n) < 0)
-        as_store(&g->as, 8, GS(OFF_R(n)), from);
+        as_store(&g->as, 8, REC(OFF_R(n)), from);
 }
 
 /* Flags (gen_fl.c). need: they must be in the host's register. save: they must be in memory, because

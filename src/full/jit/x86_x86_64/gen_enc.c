@@ -51,10 +51,8 @@ bool enc_parse(const struct gen *g, struct enc *e)
 void enc_put(struct gen *g, const struct enc *e, unsigned reg, unsigned vvvv, struct rm rm)
 {
     struct as *a = &g->as;
-    unsigned r = reg >> 3 & 1, b = rm.kind == RM_GS ? 0 : rm.base >> 3 & 1;
+    unsigned r = reg >> 3 & 1, b = rm.base >> 3 & 1;
 
-    if (rm.kind == RM_GS)
-        as_8(a, 0x65);
     if (e->vex) {
         unsigned pp = e->prefix == 0x66 ? 1 : e->prefix == 0xf3 ? 2 : e->prefix == 0xf2 ? 3 : 0;
         as_8(a, 0xc4);

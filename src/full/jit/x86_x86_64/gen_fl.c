@@ -15,14 +15,14 @@ void fl_emit_save(struct as *a)
     as_mov(a, 8, S0, H_RAX);
     as_8(a, 0x9f);                            /* lahf */
     as_op(a, 0, 1, 0x0f90, 0, R(H_RAX), true); /* seto al */
-    as_store(a, 2, GS(OFF_SCRATCH(JIT_FLAGS)), H_RAX);
+    as_store(a, 2, REC(OFF_SCRATCH(JIT_FLAGS)), H_RAX);
     as_mov(a, 8, H_RAX, S0);
 }
 
 void fl_emit_load(struct as *a)
 {
     as_mov(a, 8, S0, H_RAX);
-    as_load(a, 2, H_RAX, GS(OFF_SCRATCH(JIT_FLAGS)));
+    as_load(a, 2, H_RAX, REC(OFF_SCRATCH(JIT_FLAGS)));
     as_8(a, 0x04); /* add al, 127: OF = bit 0 */
     as_8(a, 127);
     as_8(a, 0x9e); /* sahf */
@@ -37,7 +37,7 @@ static void with_source(struct as *a, const struct recipe *r, unsigned n, unsign
     if (r->src == X86_IMM)
         as_alu_imm(a, r->size, n, R(d), r->imm);
     else
-        as_alu(a, r->size, n << 3 | 2, d, h >= 0 ? R(h) : GS(OFF_R(r->src)));
+        as_alu(a, r->size, n << 3 | 2, d, h >= 0 ? R(h) : REC(OFF_R(r->src)));
 }
 
 /* Flags into the host's register; loses S0. */
@@ -57,7 +57,7 @@ void fl_emit_recipe(struct gen *g, const struct recipe *r)
                 as_8(a, (uint32_t)r->imm >> (8 * i) & 0xff);
         } else {
             int h = host_of(r->src);
-            as_alu(a, r->size, 0x84, d, h >= 0 ? R(h) : GS(OFF_R(r->src)));
+            as_alu(a, r->size, 0x84, d, h >= 0 ? R(h) : REC(OFF_R(r->src)));
         }
         break;
     case REC_ADD: /* undo, do again */

@@ -16,7 +16,7 @@ static int test_in_memory(struct gen *g, unsigned cc)
 
     if (!bits[cc >> 1])
         return -1;
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_FLAGS) + (cc >> 1 ? 1 : 0)), false);
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF_SCRATCH(JIT_FLAGS) + (cc >> 1 ? 1 : 0)), false);
     as_8(a, bits[cc >> 1]);
     return cc & 1 ? 4 : 5;
 }
@@ -73,12 +73,12 @@ static void look_up(struct gen *g, bool away)
     as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr */
     as_8(a, JUMP_BITS);
     as_alu(a, 4, 0x32, ENTRY, R(ADDR)); /* xor */
-    as_load(a, 4, S0, GS(OFF_SCRATCH(JIT_TAG)));
+    as_load(a, 4, S0, REC(OFF_SCRATCH(JIT_TAG)));
     as_alu(a, 4, 0x32, ENTRY, R(S0));
     as_alu_imm(a, 4, 4, R(ENTRY), (1 << JUMP_BITS) - 1);
     as_op(a, 0, 8, 0xc1, 4, R(ENTRY), false); /* shl: 32 bytes each */
     as_8(a, 5);
-    as_alu(a, 8, 0x02, ENTRY, GS(OFF_SCRATCH(JIT_JUMPS)));
+    as_alu(a, 8, 0x02, ENTRY, REC(OFF_SCRATCH(JIT_JUMPS)));
     as_alu(a, 8, 0x3a, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
     miss[0] = as_jump(a, CC_NE);
     as_alu(a, 4, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
@@ -96,12 +96,12 @@ static void jump_there(struct gen *g)
 
     g->ended = true;
     if (g->jv->single) {
-        as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+        as_store(a, 8, REC(OFF_R(X86_RIP)), ADDR);
         as_jump_to(a, JMP, to_rw(g, g->jv->exit));
         return;
     }
     as_alu_imm(a, 8, 4, R(ADDR), -4096);
-    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+    as_store(a, 8, REC(OFF_R(X86_RIP)), ADDR);
     as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false);
 }
 
@@ -152,7 +152,7 @@ static void push_return(struct gen *g)
 
     as_lea(a, ADDR, H_R12, -1, 0, -8);
     gen_check(g, 8, true, true);
-    as_load(a, 8, S0, GS(OFF_R(X86_RIP)));
+    as_load(a, 8, S0, REC(OFF_R(X86_RIP)));
     as_lea(a, S0, S0, -1, 0, (int32_t)page_off(g, g->off_next));
     as_store(a, 8, MEM(ADDR, 0), S0);
     as_lea(a, H_R12, H_R12, -1, 0, -8);
@@ -164,9 +164,9 @@ static bool call_near(struct gen *g)
     int64_t delta = (int64_t)g->off_next + (int64_t)g->in->imm;
 
     if (g->jv->single) { /* how far the block got is known by where it ends */
-        as_load(a, 8, S0, GS(OFF_R(X86_RIP)));
+        as_load(a, 8, S0, REC(OFF_R(X86_RIP)));
         as_lea(a, S0, S0, -1, 0, (int32_t)page_off(g, delta));
-        as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), S0);
+        as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), S0);
     }
     push_return(g);
     gen_note(g, g->jv->single ? NOTE_TARGET : delta);
@@ -180,12 +180,12 @@ static bool call_ind(struct gen *g)
 
     if (!target(g, false))
         return false;
-    as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), ADDR);
-    as_store(a, 8, GS(OFF_SCRATCH(JIT_ENTRY)), ENTRY);
+    as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), ADDR);
+    as_store(a, 8, REC(OFF_SCRATCH(JIT_ENTRY)), ENTRY);
     push_return(g);
     gen_note(g, NOTE_TARGET);
-    as_load(a, 8, ADDR, GS(OFF_SCRATCH(JIT_TARGET)));
-    as_load(a, 8, ENTRY, GS(OFF_SCRATCH(JIT_ENTRY)));
+    as_load(a, 8, ADDR, REC(OFF_SCRATCH(JIT_TARGET)));
+    as_load(a, 8, ENTRY, REC(OFF_SCRATCH(JIT_ENTRY)));
     jump_there(g);
     return true;
 }

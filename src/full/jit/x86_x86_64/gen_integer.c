@@ -527,13 +527,13 @@ static bool push(struct gen *g)
         if (!gen_operand(g, 8, false))
             return false;
         as_load(a, 8, S0, MEM(ADDR, 0));
-        as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), S0);
+        as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), S0);
     }
     as_lea(a, ADDR, H_R12, -1, 0, -8);
     fl_spare(g);
     gen_check(g, 8, true, false);
     if (in->form == FORM_RM) {
-        as_load(a, 8, S0, GS(OFF_SCRATCH(JIT_TARGET)));
+        as_load(a, 8, S0, REC(OFF_SCRATCH(JIT_TARGET)));
         as_store(a, 8, MEM(ADDR, 0), S0);
     } else if (in->src == X86_IMM) {
         as_op(a, 0, 8, 0xc7, 0, MEM(ADDR, 0), false);

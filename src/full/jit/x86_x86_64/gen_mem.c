@@ -18,7 +18,7 @@ bool gen_ea(struct gen *g, unsigned to, bool segment)
         int64_t d = page_off(g, (int64_t)in->disp + g->off_next);
         if (d != (int32_t)d)
             return false;
-        as_load(a, 8, to, GS(OFF_R(X86_RIP)));
+        as_load(a, 8, to, REC(OFF_R(X86_RIP)));
         as_lea(a, to, to, -1, 0, (int32_t)d);
     } else {
         if (in->index != X86_ZERO)
@@ -41,7 +41,7 @@ bool gen_ea(struct gen *g, unsigned to, bool segment)
         as_mov(a, 4, to, to);
     if (segment && (in->seg == SEG_FS || in->seg == SEG_GS)) {
         fl_spare(g);
-        as_alu(a, 8, 0x02, to, GS(OFF(segbase) + 8 * in->seg)); /* add */
+        as_alu(a, 8, 0x02, to, REC(OFF(segbase) + 8 * in->seg)); /* add */
         fl_lost(g);
     }
     return true;
@@ -81,7 +81,7 @@ void gen_vec_need(struct gen *g, unsigned bit)
         return;
     g->simd_checked |= bit;
     fl_spare(g);
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false); /* test byte, imm */
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF_SCRATCH(JIT_SIMD)), false); /* test byte, imm */
     as_8(a, bit | JIT_VEC_OUT);
     struct slow *s = slow_new(g, SLOW_SIMD);
     s->from[s->nfrom++] = as_jump(a, CC_NE);
@@ -99,13 +99,13 @@ void gen_check(struct gen *g, unsigned size, bool write, bool last)
     fl_spare(g);
     as_rorx(a, ENTRY, ADDR, 6); /* page number * 64, rest masked */
     as_alu_imm(a, 4, 4, R(ENTRY), (int32_t)((X86_TLB_SIZE - 1) << 6));
-    as_alu(a, 8, 0x02, ENTRY, GS(OFF(tlb)));
+    as_alu(a, 8, 0x02, ENTRY, REC(OFF(tlb)));
     if (size > 1)
         as_lea(a, S0, ADDR, -1, 0, (int32_t)size - 1);
     else
         as_mov(a, 8, S0, ADDR);
     as_alu_imm(a, 8, 4, R(S0), -4096);
-    as_alu(a, 8, 0x0a, S0, GS(OFF(asid))); /* or */
+    as_alu(a, 8, 0x0a, S0, REC(OFF(asid))); /* or */
     as_alu(a, 8, 0x3a, S0,
            MEM(ENTRY, write ? offsetof(struct x86_tlbe, tag_w) : offsetof(struct x86_tlbe, tag_r)));
     gen_slow_if(g, CC_NE, last);

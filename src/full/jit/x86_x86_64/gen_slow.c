@@ -58,7 +58,7 @@ static void emit_simd(struct gen *g, const struct slow *s)
     struct as *a = &g->as;
     struct slow *insn = &g->slow[s->insn];
 
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false);
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF_SCRATCH(JIT_SIMD)), false);
     as_8(a, s->forbidden);
     insn->from[insn->nfrom++] = as_jump(a, CC_NE);
     call(g, g->jv->vec_in);
@@ -81,7 +81,7 @@ static void emit_x87(struct gen *g, const struct slow *s)
     struct as *a = &g->as;
     struct slow *insn = &g->slow[s->insn];
 
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false);
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF_SCRATCH(JIT_SIMD)), false);
     as_8(a, JIT_NO_X87);
     insn->from[insn->nfrom++] = as_jump(a, CC_NE);
     call(g, g->jv->x87_in);
@@ -122,7 +122,7 @@ static void emit_away(struct gen *g, const struct slow *s)
     uint8_t *bad = as_jump(a, CC_NE);
     if (s->in->op == X86_OP_ret_near)
         as_lea(a, H_R12, H_R12, -1, 0, ret_pops(s->in));
-    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
+    as_store(a, 8, REC(OFF_R(X86_RIP)), ADDR);
     jump(g, g->jv->exit);
     if (!a->full)
         as_patch(bad, a->p);
@@ -137,7 +137,7 @@ static void emit_side(struct gen *g, struct slow *s)
 
     flags_to_memory(g, s);
     if (g->ninsns != s->done)
-        as_alu_imm(a, 8, 5, GS(OFF_SCRATCH(JIT_NATIVE)), (int32_t)(g->ninsns - s->done));
+        as_alu_imm(a, 8, 5, REC(OFF_SCRATCH(JIT_NATIVE)), (int32_t)(g->ninsns - s->done));
     if (s->off >= 0 && s->off < (int64_t)PAGE_SIZE_4K) {
         uint8_t *site = as_jump(a, JMP);
         if (!a->full)

@@ -21,7 +21,7 @@ static unsigned log2_of(unsigned size)
 /* Not upwards: the function. Loses the host's flags. */
 static void test_direction(struct gen *g)
 {
-    as_op(&g->as, 0, 1, 0xf6, 0, GS(OFF(s.rflags) + 1), false); /* test */
+    as_op(&g->as, 0, 1, 0xf6, 0, REC(OFF(s.rflags) + 1), false); /* test */
     as_8(&g->as, FL_DF >> 8);
 }
 
@@ -56,7 +56,7 @@ static bool once(struct gen *g)
     if (op == X86_OP_movs || op == X86_OP_cmps) {
         element(g, H_RSI, in->size, false);
         as_load(a, in->size, S0, MEM(ADDR, 0));
-        as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), S0);
+        as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), S0);
     }
     if (op == X86_OP_lods) {
         element(g, H_RSI, in->size, false);
@@ -68,7 +68,7 @@ static bool once(struct gen *g)
     step(g, H_RDI);
     if (op == X86_OP_movs || op == X86_OP_cmps) {
         step(g, H_RSI);
-        as_load(a, 8, S0, GS(OFF_SCRATCH(JIT_TARGET)));
+        as_load(a, 8, S0, REC(OFF_SCRATCH(JIT_TARGET)));
     }
     switch (op) {
     case X86_OP_movs:
@@ -107,7 +107,7 @@ static uint8_t *test_span(struct gen *g, unsigned r)
 static void advance(struct gen *g, unsigned r, unsigned guest)
 {
     as_lea(&g->as, S0, r, H_RCX, log2_of(g->in->size), 0);
-    as_store(&g->as, 8, GS(OFF_R(guest)), S0);
+    as_store(&g->as, 8, REC(OFF_R(guest)), S0);
 }
 
 static bool repeated(struct gen *g, bool movs)
@@ -117,7 +117,7 @@ static bool repeated(struct gen *g, bool movs)
     uint8_t *bad[4];
     unsigned n = 0;
 
-    as_op(a, 0, 1, 0xc6, 0, GS(OFF(s.rep_left)), false); /* mov byte, 0 */
+    as_op(a, 0, 1, 0xc6, 0, REC(OFF(s.rep_left)), false); /* mov byte, 0 */
     as_8(a, 0);
     fl_save(g);
     as_alu(a, 8, 0x84, H_RCX, R(H_RCX)); /* test */
@@ -138,13 +138,13 @@ static bool repeated(struct gen *g, bool movs)
     fl_lost(g);
     if (movs) {
         element(g, H_RSI, 1, false);
-        as_store(a, 8, GS(OFF_SCRATCH(JIT_TARGET)), ADDR);
+        as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), ADDR);
     }
     element(g, H_RDI, 1, true);
     advance(g, H_RDI, RDI);
     if (movs) {
         advance(g, H_RSI, RSI);
-        as_load(a, 8, H_RSI, GS(OFF_SCRATCH(JIT_TARGET)));
+        as_load(a, 8, H_RSI, REC(OFF_SCRATCH(JIT_TARGET)));
     }
     as_mov(a, 8, H_RDI, ADDR);
     as_8(a, 0xf3);
@@ -153,9 +153,9 @@ static bool repeated(struct gen *g, bool movs)
     if (in->size == 8)
         as_8(a, 0x48);
     as_8(a, (movs ? 0xa4u : 0xaau) | (in->size > 1));
-    as_load(a, 8, H_RDI, GS(OFF_R(RDI)));
+    as_load(a, 8, H_RDI, REC(OFF_R(RDI)));
     if (movs)
-        as_load(a, 8, H_RSI, GS(OFF_R(RSI)));
+        as_load(a, 8, H_RSI, REC(OFF_R(RSI)));
     gen_note(g, g->off_next);
     if (!a->full)
         as_patch(none, a->p);

@@ -23,7 +23,7 @@ static bool rdtsc(struct gen *g, bool aux)
         return false;
     fl_save(g);
     gen_x87_flush(g);
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF(s.cr4)), false); /* test */
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF(s.cr4)), false); /* test */
     as_8(a, CR4_TSD);
     gen_slow_if(g, CC_NE, false);
     as_mov_imm(a, ADDR, aux);
@@ -42,14 +42,14 @@ static bool swapgs(struct gen *g)
                                           offsetof(struct x86_seg, base));
 
     fl_spare(g);
-    as_alu_imm(a, 1, 7, GS(OFF(cpl)), 0);
+    as_alu_imm(a, 1, 7, REC(OFF(cpl)), 0);
     gen_slow_if(g, CC_NE, false);
     fl_lost(g);
-    as_load(a, 8, S0, GS(base));
-    as_load(a, 8, ADDR, GS(OFF(s.kernel_gs_base)));
-    as_store(a, 8, GS(OFF(s.kernel_gs_base)), S0);
-    as_store(a, 8, GS(base), ADDR);
-    as_store(a, 8, GS(OFF(segbase) + 8 * SEG_GS), ADDR);
+    as_load(a, 8, S0, REC(base));
+    as_load(a, 8, ADDR, REC(OFF(s.kernel_gs_base)));
+    as_store(a, 8, REC(OFF(s.kernel_gs_base)), S0);
+    as_store(a, 8, REC(base), ADDR);
+    as_store(a, 8, REC(OFF(segbase) + 8 * SEG_GS), ADDR);
     return true;
 }
 
@@ -60,7 +60,7 @@ static bool mov_from_seg(struct gen *g)
 
     if (in->reg > SEG_GS || in->form != FORM_RR)
         return false;
-    as_op(a, 0, 4, 0x0fb7, ADDR, GS(OFF(s.seg) + (int32_t)(sizeof(struct x86_seg) * in->reg)), false);
+    as_op(a, 0, 4, 0x0fb7, ADDR, REC(OFF(s.seg) + (int32_t)(sizeof(struct x86_seg) * in->reg)), false);
     unsigned d = reg_in(g, in->dst, S0);
     as_mov(a, in->size, d, ADDR);
     reg_out(g, in->dst, d);

@@ -16,8 +16,8 @@ static void copy_selector(struct gen *g, int32_t to, unsigned seg)
 {
     int32_t from = OFF(s.seg) + (int32_t)(sizeof(struct x86_seg) * seg);
 
-    as_load(&g->as, 2, S0, GS(from));
-    as_store(&g->as, 2, GS(to), S0);
+    as_load(&g->as, 2, S0, REC(from));
+    as_store(&g->as, 2, REC(to), S0);
 }
 
 void gen_x87_note(struct gen *g, const struct x87_note *n)
@@ -26,10 +26,10 @@ void gen_x87_note(struct gen *g, const struct x87_note *n)
 
     if (!n->pending)
         return;
-    as_load(a, 8, S0, GS(OFF_R(X86_RIP)));
+    as_load(a, 8, S0, REC(OFF_R(X86_RIP)));
     as_lea(a, S0, S0, -1, 0, n->at);
-    as_store(a, 8, GS(OFF(s.fip)), S0);
-    as_op(a, 0, 2, 0xc7, 0, GS(OFF(s.fop)), false);
+    as_store(a, 8, REC(OFF(s.fip)), S0);
+    as_op(a, 0, 2, 0xc7, 0, REC(OFF(s.fop)), false);
     as_8(a, n->fop & 0xff);
     as_8(a, n->fop >> 8);
     copy_selector(g, OFF(s.fcs), SEG_CS);
@@ -64,7 +64,7 @@ void gen_x87_need(struct gen *g)
     if (g->x87.in)
         return;
     fl_spare(g);
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF_SCRATCH(JIT_SIMD)), false); /* test byte, imm */
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF_SCRATCH(JIT_SIMD)), false); /* test byte, imm */
     as_8(a, JIT_NO_X87 | JIT_X87_OUT);
     gen_slow_x87(g);
     fl_lost(g);
@@ -92,7 +92,7 @@ static bool memory(struct gen *g, unsigned bytes, bool notes)
     if (notes) {
         if (!gen_ea(g, ADDR, false))
             return false;
-        as_store(&g->as, 8, GS(OFF(s.fdp)), ADDR);
+        as_store(&g->as, 8, REC(OFF(s.fdp)), ADDR);
         note(g);
     }
     if (write)

@@ -109,23 +109,32 @@ static void pop(struct as *a, unsigned r)
     as_8(a, 0x58 | (r & 7));
 }
 
+static void c_stack(struct as *a)
+{
+    as_load(a, 8, H_RSP, GS(OFF_SCRATCH(JIT_HOST_SP)));
+}
+
 /* Back to the C caller of enter(), state already in the record. */
 static void leave(struct as *a)
 {
+    c_stack(a);
     as_alu_imm(a, 8, 0, R(H_RSP), 8);
     for (unsigned i = ARRAY_LEN(callee_saved); i-- > 0;)
         pop(a, callee_saved[i]);
     as_8(a, 0xc3);
 }
 
-static void call_c(struct as *a, struct x86_cpu *c, uintptr_t fn)
+/* On the C stack; afterwards RSP is that of native code, `pushed` bytes deep. */
+static void call_c(struct as *a, struct x86_cpu *c, uintptr_t fn, unsigned pushed)
 {
+    c_stack(a);
     as_mov_imm(a, H_RDI, (uintptr_t)c);
     as_mov(a, 8, H_RSI, ENTRY);
     as_mov(a, 8, H_RDX, ADDR);
     as_mov_imm(a, H_RAX, fn);
     as_8(a, 0xff); /* call rax */
     as_8(a, 0xd0);
+    as_mov_imm(a, H_RSP, (uintptr_t)c - pushed);
 }
 
 /* Called by blocks with ENTRY, ADDR as arguments 2 and 3: run fn; back into the block, or, when
@@ -133,15 +142,12 @@ static void call_c(struct as *a, struct x86_cpu *c, uintptr_t fn)
 static void stub_call(struct as *a, struct x86_cpu *c, uintptr_t fn, const uint8_t *exit_spilled)
 {
     to_c(a);
-    as_alu_imm(a, 8, 5, R(H_RSP), 8); /* keep the stack aligned */
-    call_c(a, c, fn);
-    as_alu_imm(a, 8, 0, R(H_RSP), 8);
+    call_c(a, c, fn, 8);
     as_alu(a, 4, 0x84, H_RAX, R(H_RAX)); /* test */
     uint8_t *out = as_jump(a, 5);
     from_c(a);
     as_8(a, 0xc3);
     as_patch(out, a->p);
-    as_alu_imm(a, 8, 0, R(H_RSP), 8); /* the block's return address */
     as_jump_to(a, JMP, exit_spilled);
 }
 
@@ -192,7 +198,9 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     for (unsigned i = 0; i < ARRAY_LEN(callee_saved); i++)
         push(a, callee_saved[i]);
     as_alu_imm(a, 8, 5, R(H_RSP), 8);
+    as_store(a, 8, GS(OFF_SCRATCH(JIT_HOST_SP)), H_RSP);
     as_mov(a, 8, ENTRY, H_RDI);
+    as_mov_imm(a, H_RSP, (uintptr_t)jv->cpu);
     from_c(a);
     as_op(a, 0, 4, 0xff, 4, R(ENTRY), false); /* jmp */
 
@@ -214,7 +222,7 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     stub_call(a, jv->cpu, (uintptr_t)jit_helper, exit_spilled);
     const uint8_t *helper_last = a->p;
     to_c(a);
-    call_c(a, jv->cpu, (uintptr_t)jit_helper_last);
+    call_c(a, jv->cpu, (uintptr_t)jit_helper_last, 0);
     as_alu(a, 8, 0x84, H_RAX, R(H_RAX)); /* test */
     as_jump_to(a, 4, exit_spilled);
     as_mov(a, 8, ENTRY, H_RAX);

@@ -41,7 +41,7 @@ uint8_t *gen_far_site(struct gen *g, int64_t off, uint8_t **miss)
 {
     struct as *a = &g->as;
 
-    as_op(a, 0, 4, 0x81, 7, GS(OFF_SCRATCH(JIT_TAG)), false);
+    as_op(a, 0, 4, 0x81, 7, REC(OFF_SCRATCH(JIT_TAG)), false);
     as_32(a, 0); /* no context has this tag */
     *miss = as_jump(a, CC_NE);
     as_add_rip(a, off & ~INT64_C(0xfff));
@@ -91,7 +91,7 @@ static void gen_look(struct gen *g, struct slow *s)
     struct as *a = &g->as;
     const struct block *b = g->b;
 
-    as_alu_imm(a, 4, 7, GS(OFF_SCRATCH(JIT_REQUEST)), 0);
+    as_alu_imm(a, 4, 7, REC(OFF_SCRATCH(JIT_REQUEST)), 0);
     s->from[s->nfrom++] = as_jump(a, CC_NE);
     as_mov_imm(a, ENTRY, (uintptr_t)b->genp);
     as_op(a, 0, 4, 0x81, 7, MEM(ENTRY, 0), false);
@@ -131,7 +131,7 @@ static void gen_again(struct gen *g, const struct unit_block *u, int64_t off)
 
     s->off = off;
     gen_look(g, s);
-    as_op(&g->as, 0, 8, 0x81, 0, GS(OFF_SCRATCH(JIT_NATIVE)), false);
+    as_op(&g->as, 0, 8, 0x81, 0, REC(OFF_SCRATCH(JIT_NATIVE)), false);
     as_32(&g->as, g->ninsns - u->insns);
     as_jump_to(&g->as, JMP, u->at);
     g->ended = true;
@@ -190,14 +190,14 @@ static void check_second_page(struct gen *g, struct slow *s)
     as_op(a, 0, 4, 0x81, 7, MEM(ENTRY, 0), false);
     as_32(a, b->gen2);
     s->from[s->nfrom++] = as_jump(a, CC_NE);
-    as_load(a, 8, ADDR, GS(OFF_R(X86_RIP)));
+    as_load(a, 8, ADDR, REC(OFF_R(X86_RIP)));
     as_lea(a, ADDR, ADDR, -1, 0, (int32_t)PAGE_SIZE_4K);
     as_mov(a, 8, ENTRY, ADDR);
     as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr entry, 12 - 6 */
     as_8(a, 6);
     as_alu_imm(a, 4, 4, R(ENTRY), (int32_t)((X86_TLB_SIZE - 1) << 6));
-    as_alu(a, 8, 0x02, ENTRY, GS(OFF(tlb)));
-    as_alu(a, 8, 0x0a, ADDR, GS(OFF(asid))); /* or */
+    as_alu(a, 8, 0x02, ENTRY, REC(OFF(tlb)));
+    as_alu(a, 8, 0x0a, ADDR, REC(OFF(asid))); /* or */
     as_alu(a, 8, 0x32, ADDR, MEM(ENTRY, offsetof(struct x86_tlbe, tag_x)));
     as_mov_imm(a, S0, b->gpa2);
     as_alu(a, 8, 0x32, S0, MEM(ENTRY, offsetof(struct x86_tlbe, gpa)));
@@ -216,7 +216,7 @@ static uint8_t *gen_prologue(struct gen *g)
     g->checks = a->p;
     if (b->genp2)
         check_second_page(g, s);
-    as_op(a, 0, 8, 0x81, 0, GS(OFF_SCRATCH(JIT_NATIVE)), false);
+    as_op(a, 0, 8, 0x81, 0, REC(OFF_SCRATCH(JIT_NATIVE)), false);
     as_32(a, 0);
     return a->p;
 }
@@ -333,6 +333,6 @@ void jit_link(struct jit_vcpu *jv, uint64_t link, const struct block *b)
     const uint8_t *to = (const uint8_t *)b->code - jv->code.to_rx;
 
     if (link & JIT_LINK_FAR) /* gen_far_site(): jmp rel32, add, jne, imm32 */
-        st_le32(end - 5 - 13 - 6 - 4, (uint32_t)jv->cpu->scratch[JIT_TAG]);
+        st_le32(end - 5 - ADD_RIP_BYTES - 6 - 4, (uint32_t)jv->cpu->scratch[JIT_TAG]);
     as_patch(end, link & JIT_LINK_IN ? to + b->checks : to);
 }
