@@ -23,6 +23,8 @@ struct pool {
     unsigned threads, idle, in_flight;
     bool quit;
     struct bucket ops, bytes;
+    uint64_t *tracked; /* atomic bits, a unit each; NULL: nobody asked */
+    uint64_t units;
 };
 
 static struct pool *pool_of(struct blk *blk)
@@ -47,6 +49,17 @@ static int execute(struct pool *p, struct blk_req *r)
     if (!rc && p->cache == POOL_WRITETHROUGH && r->op != BLK_READ && r->op != BLK_FLUSH)
         rc = disk_flush(d);
     return rc;
+}
+
+static void track(struct pool *p, const struct blk_req *r)
+{
+    bool writes = r->op == BLK_WRITE || r->op == BLK_DISCARD || r->op == BLK_ZERO;
+
+    if (!p->tracked || !writes || !r->len)
+        return;
+    uint64_t last = MIN((r->offset + r->len - 1) / POOL_TRACK_UNIT, p->units - 1);
+    for (uint64_t u = r->offset / POOL_TRACK_UNIT; u <= last; u++)
+        __atomic_fetch_or(&p->tracked[u / 64], UINT64_C(1) << u % 64, __ATOMIC_SEQ_CST);
 }
 
 static void add(uint64_t *counter, uint64_t n)
@@ -127,6 +140,7 @@ static void *worker(void *opaque)
         stay = true;
         pthread_mutex_unlock(&p->lock);
         r->result = execute(p, r);
+        track(p, r);
         count(p, r);
         TRACE(blk_done, "%s op=%d offset=%#" PRIx64 " len=%#" PRIx64 " result=%d", p->blk.name,
               r->op, r->offset, r->len, r->result);
@@ -173,6 +187,7 @@ static void pool_submit(struct blk *blk, struct blk_req *r)
     pthread_mutex_unlock(&p->lock);
     if (none) { /* the host gives no thread at all: slowly, then */
         r->result = execute(p, r);
+        track(p, r);
         count(p, r);
         r->done(r);
     }
@@ -199,6 +214,7 @@ static void pool_destroy(struct blk *blk)
         pthread_cond_wait(&p->quiet, &p->lock);
     pthread_mutex_unlock(&p->lock);
     disk_close(p->disk);
+    free(p->tracked);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->work);
     pthread_cond_destroy(&p->quiet);
@@ -245,6 +261,46 @@ void pool_swap(struct blk *blk, struct disk *disk)
         p->blk.readonly = disk->readonly;
         p->blk.can_discard = !disk->readonly;
     }
+}
+
+void pool_track(struct blk *blk, bool on)
+{
+    struct pool *p = pool_of(blk);
+
+    free(p->tracked);
+    p->tracked = NULL;
+    p->units = (blk->size + POOL_TRACK_UNIT - 1) / POOL_TRACK_UNIT;
+    if (!on || !p->units)
+        return;
+    uint64_t *bits = xcalloc((size_t)(p->units + 63) / 64, 8);
+    for (uint64_t u = 0; u < p->units; u++)
+        bits[u / 64] |= UINT64_C(1) << u % 64;
+    p->tracked = bits;
+}
+
+uint64_t pool_tracked(struct blk *blk)
+{
+    const struct pool *p = pool_of(blk);
+    uint64_t n = 0;
+
+    for (uint64_t w = 0; p->tracked && w < (p->units + 63) / 64; w++)
+        n += (uint64_t)__builtin_popcountll(__atomic_load_n(&p->tracked[w], __ATOMIC_RELAXED));
+    return n;
+}
+
+bool pool_take_tracked(struct blk *blk, uint64_t *at)
+{
+    struct pool *p = pool_of(blk);
+
+    for (uint64_t u = *at / POOL_TRACK_UNIT; p->tracked && u < p->units; u++) {
+        uint64_t bit = UINT64_C(1) << u % 64;
+        if (!(__atomic_load_n(&p->tracked[u / 64], __ATOMIC_RELAXED) & bit))
+            continue;
+        __atomic_fetch_and(&p->tracked[u / 64], ~bit, __ATOMIC_SEQ_CST);
+        *at = u * POOL_TRACK_UNIT;
+        return true;
+    }
+    return false;
 }
 
 struct disk *pool_disk(struct blk *blk)

@@ -27,6 +27,14 @@ struct disk *pool_disk(struct blk *blk);
 void pool_swap(struct blk *blk, struct disk *disk);
 void pool_limit(struct blk *blk, const struct pool_limits *limits); /* any time, any thread */
 
+/* Remember which units the guest writes, all of them to begin with; or stop it. A unit is marked when
+ * its write has ended, before that is told. Nothing is in flight when it begins or ends. */
+#define POOL_TRACK_UNIT UINT64_C(65536)
+void pool_track(struct blk *blk, bool on);
+uint64_t pool_tracked(struct blk *blk); /* how many units */
+/* The first marked unit at *at or behind it, whose mark is taken away; false: none. Any thread. */
+bool pool_take_tracked(struct blk *blk, uint64_t *at);
+
 /* Make the image larger (never smaller). The caller lets no request come meanwhile. */
 int pool_grow(struct blk *blk, uint64_t size, struct error *err);
 

@@ -13,7 +13,7 @@ extern const struct command command_migrate;
 struct migrate_args {
     uint64_t bandwidth, downtime, rounds;
     const char *resolve;
-    bool compress, converge, check, cancel, status, json, help;
+    bool compress, converge, copy_disks, check, cancel, status, json, help;
 };
 
 static const struct opt options[] = {
@@ -27,6 +27,8 @@ static const struct opt options[] = {
         .help = "slow the guest down where it writes faster than the link carries"),
     OPT(struct migrate_args, compress, .name = "compress", .kind = OPT_FLAG,
         .help = "less to send, more to compute"),
+    OPT(struct migrate_args, copy_disks, .name = "copy-disks", .kind = OPT_FLAG,
+        .help = "send the disks, too: the other side has images of its own, of the same sizes"),
     OPT(struct migrate_args, check, .name = "check", .kind = OPT_FLAG,
         .help = "say what is in the way of a move, and do nothing"),
     OPT(struct migrate_args, status, .name = "status", .kind = OPT_FLAG, .help = "how a move goes"),
@@ -70,9 +72,10 @@ static int move(struct client *c, const char *where, const struct migrate_args *
 
     if (rc)
         return rc;
-    json_t *args = json_pack("{s:I, s:I, s:I, s:b, s:b, s:b}", "bandwidth", (json_int_t)o->bandwidth,
+    json_t *args = json_pack("{s:I, s:I, s:I, s:b, s:b, s:b, s:b}", "bandwidth", (json_int_t)o->bandwidth,
                              "downtime", (json_int_t)o->downtime, "rounds", (json_int_t)o->rounds,
-                             "compress", o->compress, "converge", o->converge, "check", o->check);
+                             "compress", o->compress, "copy_disks",
+                             o->copy_disks, "converge", o->converge, "check", o->check);
     rc = client_call_fds(c, "migrate", args, &fd, o->check ? 0 : 1, r, err);
     json_decref(args);
     return rc;
@@ -136,7 +139,8 @@ const struct command command_migrate = {
     .text = "The guest runs on while its memory is copied, stands still for the rest, and goes on "
             "there. Whatever breaks before that, it goes on here. If the link dies just while it is "
             "handed over, it stays paused here until --resolve says where it is: it never runs twice. "
-            "Memory travels as it is: use a link that nobody else reads.",
+            "With --copy-disks what the disks hold goes with it, and the images here are old from then "
+            "on. Memory travels as it is: use a link that nobody else reads.",
     .options = options,
     .examples = examples,
     .run = run,

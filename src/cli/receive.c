@@ -92,7 +92,8 @@ const struct command command_receive = {
     .operands = "tcp:HOST:PORT|unix:PATH [RUN-OPTION]...",
     .text = "The guest that quad migrate sends goes on here. Options behind the place are those of "
             "quad restore: what of this host it gets. Its disks must be the same images, seen from "
-            "both hosts; they are locked by whoever runs the guest. Whoever can connect can send a "
+            "both hosts, locked by whoever runs the guest; or images of the same size that are filled "
+            "(quad migrate --copy-disks). Whoever can connect can send a "
             "guest: choose a place that only you reach.",
     .options = options,
     .examples = examples,

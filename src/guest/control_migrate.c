@@ -36,6 +36,7 @@ static int migrate(struct control_call *call, struct error *err)
         .downtime_ms = (uint64_t)MAX(control_integer(call, "downtime", 20), 1),
         .rounds = (unsigned)MAX(control_integer(call, "rounds", 30), 1),
         .compress = json_is_true(json_object_get(call->args, "compress")),
+        .copy_disks = json_is_true(json_object_get(call->args, "copy_disks")),
         .converge = json_is_true(json_object_get(call->args, "converge")),
     };
     auto_close int fd = control_fd(call);
@@ -54,6 +55,7 @@ static const struct control_arg migrate_args[] = {
     {"rounds", 'i', false, "of copying at most; then it stops whatever is left (30)"},
     {"compress", 'b', false, "zstd"},
     {"converge", 'b', false, "slow the guest down where it writes faster than the link"},
+    {"copy_disks", 'b', false, "send the disks' contents to images that the other side has"},
     {"check", 'b', false, "do nothing, and refuse if the guest cannot move"},
     {0},
 };

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "config/guest_config.h"
+#include "guest/blocks.h"
 #include "guest/describe.h"
 #include "guest/move.h"
 #include "guest/vm.h"
@@ -76,7 +77,7 @@ static void note(struct migrate *g, const char *phase, uint64_t left)
     g->report.left = left;
     g->report.ms = ns / 1000000;
     g->report.rate = ns ? (uint64_t)((double)g->out.pos * 1e9 / (double)ns) : 0;
-    g->report.slowed = __atomic_load_n(&g->slowed, __ATOMIC_RELAXED);
+    g->report.slowed = MAX(g->report.slowed, __atomic_load_n(&g->slowed, __ATOMIC_RELAXED));
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -86,9 +87,9 @@ static int cancelled(const struct migrate *g, struct error *err)
 }
 
 /* After each section: not faster than asked for. */
-static int pace(struct ram_writer *w, struct error *err)
+static int pace(void *opaque, struct error *err)
 {
-    struct migrate *g = w->opaque;
+    struct migrate *g = opaque;
     uint64_t sent = g->out.pos - g->pace_pos, limit = g->options.bandwidth;
 
     note(g, "copy", g->report.left);
@@ -104,10 +105,29 @@ static int pace(struct ram_writer *w, struct error *err)
     return cancelled(g, err);
 }
 
+static int pace_memory(struct ram_writer *w, struct error *err)
+{
+    return pace(w->opaque, err);
+}
+
+/* Of disks, what is marked. */
+static int send_disks(struct migrate *g, struct error *err)
+{
+    return g->options.copy_disks ? blocks_send(&g->out, &g->vm->disks, pace, g, err) : 0;
+}
+
+/* The pools take it with nothing in flight. */
+static void track(struct migrate *g, bool on)
+{
+    machine_stop(&g->vm->machine);
+    save_machine_settle(&g->vm->machine);
+    blocks_track(&g->vm->disks, on);
+}
+
 static int send_memory(struct migrate *g, bool all, struct error *err)
 {
     struct machine *m = &g->vm->machine;
-    struct ram_writer w = {.out = &g->out, .zstd = g->options.compress, .pace = pace, .opaque = g};
+    struct ram_writer w = {.out = &g->out, .zstd = g->options.compress, .pace = pace_memory, .opaque = g};
     int rc = 0;
 
     for (size_t i = 0; !rc && i < m->mem.nslots; i++)
@@ -154,7 +174,8 @@ static int greet(struct migrate *g, struct error *err)
 
     if (rc)
         return rc;
-    save_open(&g->out, &g->io.io, SAVE_F_PAGES | (g->options.compress ? SAVE_F_ZSTD : 0), uuid);
+    save_open(&g->out, &g->io.io, SAVE_F_PAGES | (g->options.compress ? SAVE_F_ZSTD : 0) |
+                                    (g->options.copy_disks ? SAVE_F_BLOCKS : 0), uuid);
     rc = describe_write(&g->out, g->vm, err);
     if (!rc && move_fault("hello", g->fd))
         rc = fail(err, EIO, "fault: hello");
@@ -168,10 +189,13 @@ static int copy_rounds(struct migrate *g, pthread_t *slower, bool *slowing, stru
 {
     uint64_t before = UINT64_MAX;
 
+    int rc = send_disks(g, err);
     fetch(g);
-    int rc = send_memory(g, true, err);
+    if (!rc)
+        rc = send_memory(g, true, err);
     for (unsigned round = 1; !rc; round++) {
         uint64_t left = fetch(g) * PAGE_SIZE_4K;
+        left += g->options.copy_disks ? blocks_left(&g->vm->disks) : 0;
         uint64_t rate = MAX(g->report.rate, UINT64_C(1));
         if (g->options.bandwidth)
             rate = MIN(rate, g->options.bandwidth);
@@ -181,7 +205,9 @@ static int copy_rounds(struct migrate *g, pthread_t *slower, bool *slowing, stru
               g->slowed);
         if (move_fault("round", g->fd))
             return fail(err, EIO, "fault: round");
-        rc = send_memory(g, false, err);
+        rc = send_disks(g, err);
+        if (!rc)
+            rc = send_memory(g, false, err);
         if (left * 1000 <= rate * g->options.downtime_ms || round >= g->options.rounds)
             break;
         if (g->options.converge && left > before / 2 && round > 1 && g->slowed < SLOW_MOST) {
@@ -207,7 +233,8 @@ static void *migrate_thread(void *opaque)
     g->pace_pos = g->out.pos;
     if (!g->rc)
         g->rc = copy_rounds(g, &slower, &slowing, &g->error);
-    if (!g->rc)
+    g->rc = move_reason(&g->in, g->fd, g->rc, &g->error);
+    if (!g->rc && !g->options.copy_disks)
         disks_flush(&g->vm->disks); /* so that little is left to wait for */
     if (slowing) {
         __atomic_store_n(&g->slowed, 0, __ATOMIC_SEQ_CST);
@@ -248,7 +275,9 @@ static int send_rest(struct migrate *g, struct error *err)
 
     g->options.bandwidth = 0;
     uint64_t pages = fetch(g);
-    int rc = send_memory(g, false, err);
+    int rc = send_disks(g, err);
+    if (!rc)
+        rc = send_memory(g, false, err);
     TRACE(migrate_stage, "memory sent, %" PRIu64 " pages", pages);
     if (!rc)
         rc = save_machine_write(&g->out, m, err);
@@ -283,10 +312,11 @@ static int commit(struct migrate *g, struct error *err)
         return rc;
     save_machine_settle(&vm->machine);
     TRACE(migrate_stage, "settled");
-    disks_give(&vm->disks, move_is_local(g->fd));
+    if (!g->options.copy_disks)
+        disks_give(&vm->disks, move_is_local(g->fd));
     TRACE(migrate_stage, "disks given");
     note(g, "stop", 0);
-    rc = send_rest(g, err);
+    rc = move_reason(&g->in, g->fd, send_rest(g, err), err);
     if (!rc && move_fault("go", g->fd))
         rc = fail(err, EIO, "fault: go");
     if (rc)
@@ -336,6 +366,11 @@ static void finish(void *opaque)
     g->over = true;
     shutdown(g->fd, SHUT_RDWR); /* others may hold copies of it */
     close(take_fd(&g->fd));
+    if (g->options.copy_disks) {
+        track(g, false);
+        if (!committing && vm->end == VM_RUNNING)
+            vm_go_on(vm);
+    }
     if (rc == -EINPROGRESS) {
         g->doubt = vm->paused = true;
         vm_set_state(vm, GUEST_PAUSED);
@@ -401,6 +436,12 @@ int migrate_start(struct vm *vm, int fd, const struct migrate_options *o,
     for (size_t i = 0; i < vm->machine.mem.nslots; i++) {
         g->report.total += vm->machine.mem.slots[i]->size;
         g->bitmap[i] = xcalloc((pages_of(vm->machine.mem.slots[i]) + 63) / 64, 8);
+    }
+    if (o->copy_disks) {
+        track(g, true);
+        for (unsigned i = 0; i < vm->disks.n; i++)
+            g->report.total += vm->disks.readonly[i] ? 0 : vm->disks.blk[i]->size;
+        vm_go_on(vm);
     }
     rc = pthread_create(&g->thread, NULL, migrate_thread, g);
     if (rc) {

@@ -18,12 +18,13 @@ struct migrate_options {
     uint64_t downtime_ms; /* how long the guest may stand still; the goal */
     unsigned rounds;      /* at most; then it stops whatever is left */
     bool compress, converge; /* converge: slow the guest down where it writes too fast */
+    bool copy_disks; /* the other side has images of its own, of the same sizes */
 };
 
 struct migrate_report {
     const char *phase; /* "connect", "copy", "stop", "done", "failed", "doubt" */
-    unsigned rounds, slowed; /* percent of time taken from the guest */
-    uint64_t sent, left, total; /* bytes; pages that were written meanwhile; memory */
+    unsigned rounds, slowed; /* percent of time taken from the guest, at most */
+    uint64_t sent, left, total; /* bytes; what was written meanwhile; memory and disks */
     uint64_t rate, ms, stopped_us; /* bytes a second; whole time; how long the guest stood still */
 };
 

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define REASON_MS 1000
+
 /* -------------------------------------------------------------------------------- connections */
 
 static int unix_address(const char *path, struct sockaddr_un *a, struct error *err)
@@ -194,6 +196,18 @@ int move_hear(struct save_in *in, int fd, const char *what, int ms, uint64_t *va
     if (value)
         *value = move_value(&s);
     return 0;
+}
+
+int move_reason(struct save_in *in, int fd, int rc, struct error *err)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    struct save_section s;
+    struct error ignored;
+
+    if ((rc != -EPIPE && rc != -ECONNRESET) || poll(&p, 1, REASON_MS) != 1 ||
+        save_next(in, &s, &ignored) || s.kind != SAVE_MOVE || strcmp(s.name, "refused"))
+        return rc;
+    return refused(&s, err);
 }
 
 bool move_fault(const char *stage, int fd)

@@ -37,6 +37,8 @@ int move_say(struct save_out *o, const char *what, uint64_t value, const char *t
 /* The next message, which must be `what`; *value may be NULL. -ETIMEDOUT; ms -1: no limit. */
 int move_hear(struct save_in *in, int fd, const char *what, int ms, uint64_t *value,
               struct error *err);
+/* rc and *err, or what the other side gave as its reason where rc says that it hung up. */
+int move_reason(struct save_in *in, int fd, int rc, struct error *err);
 /* A SAVE_MOVE section's value. */
 uint64_t move_value(const struct save_section *s);
 

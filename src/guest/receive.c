@@ -37,6 +37,8 @@ static void set_clock(const struct saved *s, struct vm *vm)
 int receive_commit(struct saved *s, struct vm *vm, struct error *err)
 {
     TRACE(receive_stage, "made");
+    if (saved_has_disks(s))
+        disks_flush(&vm->disks);
     int rc = disks_take(&vm->disks, err);
     TRACE(receive_stage, "disks taken");
 

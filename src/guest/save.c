@@ -13,6 +13,7 @@
 
 #include "base/loop.h"
 #include "base/trace.h"
+#include "guest/blocks.h"
 #include "guest/move.h"
 #include "guest/receive.h"
 #include "guest/vm.h"
@@ -113,6 +114,11 @@ int saved_open(struct saved *s, int fd, const struct guest_config *given, bool a
     return rc;
 }
 
+bool saved_has_disks(const struct saved *s)
+{
+    return s->moving && (s->in.features & SAVE_F_BLOCKS);
+}
+
 void saved_close(struct saved *s)
 {
     save_fini(&s->answers);
@@ -120,13 +126,18 @@ void saved_close(struct saved *s)
     describe_free(&s->description);
 }
 
-static int take(struct saved *s, struct machine *m, struct save_machine_load *l,
+static int take(struct saved *s, struct vm *vm, struct save_machine_load *l,
                 const struct save_section *sec, bool *memory, struct error *err)
 {
+    struct machine *m = &vm->machine;
+
     switch (sec->kind) {
     case SAVE_RECORD: return save_machine_take(l, sec, err);
     case SAVE_PAGES: *memory = true; return ram_take_pages(m, sec, err);
     case SAVE_EXTENTS: *memory = true; return ram_map_extents(m, s->fd, sec, s->verify, err);
+    case SAVE_BLOCKS:
+        return saved_has_disks(s) ? blocks_take(&vm->disks, sec, err)
+                                  : fail(err, EPROTO, "blocks of %s came unannounced", sec->name);
     case SAVE_MOVE:
         if (s->moving && !strcmp(sec->name, "stopped")) {
             s->stopped_at = move_value(sec);
@@ -156,7 +167,7 @@ int saved_load(struct saved *s, struct vm *vm, struct error *err)
         rc = save_next(&s->in, &sec, err);
         if (rc || sec.kind == SAVE_END)
             break;
-        rc = take(s, m, &l, &sec, &memory, err);
+        rc = take(s, vm, &l, &sec, &memory, err);
     }
     TRACE(receive_stage, "all is here");
     if (!rc && !memory)

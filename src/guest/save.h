@@ -45,6 +45,7 @@ struct saved {
 
 int saved_open(struct saved *s, int fd, const struct guest_config *given, bool as_saved,
                struct error *err);
+bool saved_has_disks(const struct saved *s); /* their contents come with it */
 void saved_close(struct saved *s);
 
 /* Records and memory into the machine that vm_restore made. */

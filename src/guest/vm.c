@@ -476,7 +476,7 @@ static int make_machine(struct vm *vm, const struct board_type *board,
     m->seed = vm->config->seed;
     m->on_event = vm_on_event;
     m->on_event_opaque = vm;
-    vm->disks.elsewhere = saved && saved->moving;
+    vm->disks.elsewhere = saved && saved->moving && !saved_has_disks(saved);
     rc = choose_model(vm, engine, err);
     if (!rc && !m->deterministic)
         m->clock.tsc_khz = choose_tsc_khz(m->clock.tsc_khz);

@@ -34,7 +34,8 @@ enum { /* features: a reader that does not know one must refuse */
     SAVE_F_EXTENTS = 1, /* RAM lies behind the sections, by the index in SAVE_EXTENTS */
     SAVE_F_PAGES = 2,   /* RAM lies in SAVE_PAGES sections */
     SAVE_F_ZSTD = 4,    /* some of them are compressed */
-    SAVE_F_KNOWN = 7,
+    SAVE_F_BLOCKS = 8,  /* disks travel with it, in SAVE_BLOCKS sections */
+    SAVE_F_KNOWN = 15,
 };
 
 enum save_kind {
@@ -44,6 +45,7 @@ enum save_kind {
     SAVE_PAGES = 3,   /* some pages of the memory slot of this name */
     SAVE_EXTENTS = 4, /* where in the file the memory slots lie */
     SAVE_MOVE = 5,    /* what the two ends of a move say to each other */
+    SAVE_BLOCKS = 6,  /* some blocks of the disk of this name */
 };
 
 /* Where the bytes go or come from. Both transfer at least one byte, or return 0 (end), -errno. */

@@ -21,7 +21,8 @@ static const char intro[] =
     "\n"
     "The same stream for a saved guest, a snapshot and a move. Numbers are little-endian. How the\n"
     "bytes are laid out is on top of `src/save/stream.h` (header, sections), `src/save/record.h`\n"
-    "(named fields), `src/save/ram.h` (memory) and `src/guest/describe.h` (the guest's description).\n"
+    "(named fields), `src/save/ram.h` (memory), `src/guest/blocks.h` (disks) and\n"
+    "`src/guest/describe.h` (the guest's description).\n"
     "\n"
     "A reader refuses a format version, a feature, a section, a record's version or a field that it\n"
     "does not know, by name; a field that the stream lacks keeps its value of a reset machine, and so\n"
@@ -41,6 +42,7 @@ static void sections(FILE *f)
         {SAVE_PAGES, "a memory slot", "runs of pages"},
         {SAVE_EXTENTS, "`ram`", "where in the file the memory slots lie"},
         {SAVE_MOVE, "a message", "what the two ends of a move say to each other"},
+        {SAVE_BLOCKS, "a disk", "runs of blocks, where disks are copied with a move"},
     };
 
     fprintf(f, "Format version %u. Header %u bytes, section header %u bytes, at most %u bytes in a "
