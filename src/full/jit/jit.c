@@ -20,7 +20,7 @@
 #include "full/run.h"
 
 /* Times that a block is run by its operations' functions before it is worth translating. */
-#define HEAT 6
+#define HEAT 2
 #define CODE_SIZE ((size_t)64 << 20)
 /* Far jumps that the jump cache serves before one is linked. */
 #define RELINK 16

@@ -223,6 +223,8 @@ void gen_helper_last(struct gen *g);
 void gen_go(struct gen *g, int64_t off);
 /* Out of the unit to page offset off; flags are in memory. */
 void gen_exit(struct gen *g, int64_t off);
+/* gen_go() to off would go on with the first instruction there, without a look at requests. */
+bool unit_goes_on(struct gen *g, int64_t off);
 /* A link to another page, good while the tag of the context is the same; returns the end of its
  * jump, *miss that of the jump taken when it is not. */
 uint8_t *gen_far_site(struct gen *g, int64_t off, uint8_t **miss);
@@ -234,6 +236,7 @@ bool gen_bits(struct gen *g);
 bool gen_flags(struct gen *g);
 bool gen_string(struct gen *g);
 bool gen_sys(struct gen *g);
+bool gen_interrupt_flag(struct gen *g); /* CLI, STI; control falls out of them */
 bool gen_high8(struct gen *g); /* before the others: all that have AH, CH, DH, BH */
 bool gen_x87(struct gen *g);
 bool gen_flow(struct gen *g);

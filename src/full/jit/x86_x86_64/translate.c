@@ -166,6 +166,14 @@ static bool gen_loop(struct gen *g, int64_t off)
     return true;
 }
 
+bool unit_goes_on(struct gen *g, int64_t off)
+{
+    for (unsigned i = 0; i < g->nunit; i++)
+        if (begins_at(&g->unit[i], off))
+            return false;
+    return !g->copied && unit_next(g, off);
+}
+
 void gen_go(struct gen *g, int64_t off)
 {
     if (gen_loop(g, off))
@@ -238,7 +246,8 @@ static void gen_insn(struct gen *g)
     if (in->flags & (IN_BRANCH | IN_ENDBLOCK) || ends_for_mxcsr(in))
         gen_x87_flush(g);
     if (ends_for_mxcsr(in) || (in->flags & IN_ENDBLOCK)) {
-        gen_helper_last(g);
+        if (!gen_interrupt_flag(g))
+            gen_helper_last(g);
         return;
     }
     if (in->flags & IN_BRANCH) {
