@@ -17,20 +17,11 @@ mkdir "$TEST_TMP/www" "$TEST_TMP/fs"
 head -c 3000000 /dev/urandom >"$TEST_TMP/www/data"
 sum=$(md5sum <"$TEST_TMP/www/data")
 echo "from the disk" >"$TEST_TMP/fs/hello"
-mke2fs -q -t ext4 -d "$TEST_TMP/fs" "$TEST_TMP/disk.raw" 96M >/dev/null 2>&1 || die mke2fs
+ext4_disk "$TEST_TMP/fs" "$TEST_TMP/disk.raw" 96M
 "$QUAD" disk convert -f raw "$TEST_TMP/disk.raw" "$TEST_TMP/disk.qcow2" || die convert
 
-python3 -u - "$TEST_TMP/www" >"$TEST_TMP/port" 2>/dev/null <<'SERVE' &
-import functools, http.server, sys
-h = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
-s = http.server.HTTPServer(("127.0.0.1", 0), h)
-print(s.server_port)
-s.serve_forever()
-SERVE
-server=$!
+serve "$TEST_TMP/www"
 trap 'kill $server 2>/dev/null' EXIT
-while [ ! -s "$TEST_TMP/port" ]; do sleep 0.1; done
-port=$(cat "$TEST_TMP/port")
 
 run="set -e; rm -f /mnt/data; mount -t ext4 /dev/vda /mnt; cat /mnt/hello; cat /sys/block/vda/serial"
 run="$run; ip link set eth0 up; udhcpc -n -q -i eth0 -s /bin/true; ip addr add 10.0.2.15/24 dev eth0"
@@ -50,9 +41,7 @@ want 'disk0.errors: 0'
 want 'nic0.broken_rings: 0'
 done
 [ -s "$TEST_TMP/net.pcap" ] || die "nothing recorded"
-"$QUAD" disk check "$TEST_TMP/disk.qcow2" || die "the image is not sound"
-"$QUAD" disk convert "$TEST_TMP/disk.qcow2" "$TEST_TMP/after.raw" -O raw || die convert
-e2fsck -fn "$TEST_TMP/after.raw" || die "the file system is not clean"
+ext4_after "$TEST_TMP/disk.qcow2" "$TEST_TMP/after.raw"
 debugfs -R "dump data $TEST_TMP/data" "$TEST_TMP/after.raw" 2>/dev/null
 cmp "$TEST_TMP/data" "$TEST_TMP/www/data" || die "other data on the disk"
 exit 0

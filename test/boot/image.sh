@@ -44,16 +44,7 @@ open("Packages", "w").write(f"Package: quad-hello\nVersion: 1\nArchitecture: all
     f"Size: {len(b)}\nSHA256: {hashlib.sha256(b).hexdigest()}\nDescription: x\n")
 PY
 )
-python3 -u - "$TEST_TMP/repo" >"$TEST_TMP/port" 2>/dev/null <<'SERVE' &
-import functools, http.server, sys
-h = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
-s = http.server.HTTPServer(("127.0.0.1", 0), h)
-print(s.server_port)
-s.serve_forever()
-SERVE
-server=$!
-while [ ! -s "$TEST_TMP/port" ]; do sleep 0.1; done
-port=$(cat "$TEST_TMP/port")
+serve "$TEST_TMP/repo"
 
 start() {
     "$QUAD" run debian12 --name "$guest" --mode full --engine "$engine" --user joe --hostname alpha \

@@ -73,15 +73,6 @@ start() {
     while [ ! -s "$TEST_TMP/ready" ]; do sleep 0.05; done
 }
 trap 'kill $agent 2>/dev/null' EXIT
-fails() { # CODE REGEX ARGS...
-    want_code=$1 want_text=$2
-    shift 2
-    "$QUAD" "$@" >"$out" 2>&1
-    rc=$?
-    cat "$out"
-    ends "$want_code"
-    want "$want_text"
-}
 start
 "$QUAD" exec g -- sh -c 'echo one; echo two >&2; exit 9' >"$TEST_TMP/o" 2>"$TEST_TMP/e"
 [ $? = 9 ] && [ "$(cat "$TEST_TMP/o")" = one ] && [ "$(cat "$TEST_TMP/e")" = two ] || die "exec"

@@ -13,16 +13,6 @@ trap '"$QUAD" rm -f web other >/dev/null 2>&1 || :' EXIT
 engine=${QUAD_ENGINE:-jit}
 kernel="--mode full --engine $engine --kernel $guests/cloud/vmlinuz --initrd $initrd -m 256M"
 
-# does CODE ARGS...: output to $out
-does() {
-    code=$1 rc=0
-    shift
-    "$QUAD" "$@" >"$out" 2>&1 </dev/null || rc=$?
-    echo "+ quad $*: $rc"
-    cat "$out"
-    [ "$rc" = "$code" ] || die "quad $*: exit code $rc, wanted $code"
-}
-
 does 0 ls --json
 want '^\[\]$'
 does 3 stop web

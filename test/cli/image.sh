@@ -16,15 +16,6 @@ echo "ssh-ed25519 AAAA me" >"$HOME/.ssh/id_ed25519.pub"
 PATH=$TEST_TMP/bin:$PATH:/sbin:/usr/sbin
 images=$QUAD_DATA_DIR/images
 
-fails() { # CODE REGEX ARGS...: quad fails so
-    want_code=$1 want_text=$2
-    shift 2
-    "$QUAD" "$@" >"$out" 2>&1
-    rc=$?
-    cat "$out"
-    ends "$want_code"
-    want "$want_text"
-}
 nothing() { [ -z "$(ls -A "$images" 2>/dev/null)" ] || die "left: $(ls -A "$images")"; }
 
 fails 2 "quad image build debian:12 web" image build

@@ -15,16 +15,6 @@ trap '"$QUAD" rm -f web two c-1 c-2 c-3 >/dev/null 2>&1 || :' EXIT
 engine=${QUAD_ENGINE:-jit}
 disk=$TEST_TMP/disk.qcow2 saved=$TEST_TMP/web.quad
 
-# does CODE ARGS...: output to $out
-does() {
-    code=$1 rc=0
-    shift
-    "$QUAD" "$@" >"$out" 2>&1 </dev/null || rc=$?
-    echo "+ quad $*: $rc"
-    cat "$out"
-    [ "$rc" = "$code" ] || die "quad $*: exit code $rc, wanted $code"
-}
-
 last() { # the last number on the console
     "$QUAD" logs web 2>/dev/null | sed -n 's/^count \([0-9]*\).*/\1/p' | tail -n 1
 }

@@ -5,7 +5,10 @@
 #   bootdisk MODULES COMMAND [SECONDS]   makes the disk image $bootdisk, whose guest loads the modules (with
 #                              virtio's), runs the command and powers off; or skips. GRUB's menu waits
 #                              that long. $bootkernel: which of the guests' kernels (cloud)
-#   firmware KIND              skips where the firmware is not there
+#   firmware FILES             skips where the firmware is not there
+#   until_text REGEX           the screen of guest $name (process $pid) shows it, within $patience seconds (300)
+#   installer_cd GUEST FILE    a CD image of Debian's installer with ISOLINUX; at its prompt, `install`
+#   press KEY..., press_text TEXT    `quad key`, to it
 
 firmware() {
     for f_ in $1; do
@@ -29,4 +32,43 @@ bootdisk() {
     initrd --modules "$guests/$bootkernel/root:virtio_pci,virtio_blk${1:+,$1}" --add "command=$TEST_TMP/command"
     tools/mkbootdisk -o "$bootdisk" --kernel "$guests/$bootkernel/vmlinuz" --initrd "$initrd" \
         --append 'console=ttyS0 quiet quad.run=/command' --timeout "${3:-1}" || die "mkbootdisk"
+}
+
+until_text() {
+    n_=0
+    until "$QUAD" screenshot --text "$name" >"$TEST_TMP/text" 2>&1 && grep -Eq "$1" "$TEST_TMP/text"; do
+        n_=$((n_ + 1))
+        if [ $n_ -gt $((2 * ${patience:-300})) ]; then
+            cat "$TEST_TMP/text" "$out"
+            die "the screen never showed /$1/"
+        fi
+        kill -0 "$pid" 2>/dev/null || die "the guest ended: $(cat "$out")"
+        sleep 0.5
+    done
+    echo "seen: $1"
+}
+press() {
+    "$QUAD" key "$name" "$@" || die "key $*"
+}
+press_text() {
+    "$QUAD" key --text "$1" "$name" || die "key --text $1"
+}
+
+installer_cd() {
+    rm -rf "$TEST_TMP/cd"
+    mkdir -p "$TEST_TMP/cd/isolinux"
+    cp -L "$guests/$1/linux" "$guests/$1/initrd.gz" "$TEST_TMP/cd/"
+    cp -L "$guests/isolinux/isolinux.bin" "$guests/syslinux/ldlinux.c32" "$TEST_TMP/cd/isolinux/"
+    # a text mode stays one, so that the screen can be read
+    cat >"$TEST_TMP/cd/isolinux/isolinux.cfg" <<'CFG'
+prompt 1
+timeout 0
+default install
+label install
+ kernel /linux
+ append initrd=/initrd.gz fb=false nomodeset
+CFG
+    xorriso -as mkisofs -quiet -R -b isolinux/isolinux.bin -c isolinux/boot.cat -no-emul-boot \
+        -boot-load-size 4 -boot-info-table -o "$2" "$TEST_TMP/cd" || die xorriso
+    rm -r "$TEST_TMP/cd"
 }
