@@ -3,7 +3,6 @@
 
 #include <limits.h>
 
-#define CHAIN_MAX 64
 #define HEAD_SIZE 2048
 
 const struct disk_format *disk_format_find(const struct disk_format *const *formats,
@@ -63,14 +62,17 @@ static int open_depth(struct disk **out, const struct disk_options *o, unsigned 
 static int open_backing(struct disk *d, const struct disk_options *o, unsigned depth,
                         struct error *err)
 {
-    if (depth >= CHAIN_MAX)
+    if (depth >= DISK_CHAIN_MAX)
         return fail(err, ELOOP, "%s: more than %d backing images; do they form a ring?", o->path,
-                    CHAIN_MAX);
+                    DISK_CHAIN_MAX);
     auto_free char *path = beside(o->path, d->backing_name);
     const struct disk_options bo = {.path = path,
                                     .format = d->backing_format,
                                     .readonly = true,
                                     .no_lock = o->no_lock,
+                                    .file = o->nbacking ? o->backing : NULL,
+                                    .backing = o->nbacking ? o->backing + 1 : NULL,
+                                    .nbacking = o->nbacking ? o->nbacking - 1 : 0,
                                     .formats = o->formats};
     int rc = open_depth(&d->backing, &bo, depth + 1, err);
     if (rc)
@@ -124,6 +126,21 @@ int disk_open(struct disk **out, const struct disk_options *o, struct error *err
 {
     *out = NULL;
     return open_depth(out, o, 0, err);
+}
+
+int disk_files(const struct disk *d, struct disk_file *out, unsigned max, struct error *err)
+{
+    unsigned n = 0;
+
+    for (; d && n < max; d = d->backing, n++) {
+        int rc = file_dup(&out[n], &d->file, err);
+        if (rc) {
+            while (n--)
+                file_close(&out[n]);
+            return rc;
+        }
+    }
+    return (int)n;
 }
 
 void disk_close(struct disk *d)

@@ -103,11 +103,18 @@ struct disk_options {
     bool unsafe;
     bool no_lock;
     struct disk_file *file; /* open already, taken over; the path is for messages */
+    struct disk_file *backing; /* and its backing images, the nearest first, as far as they are */
+    unsigned nbacking;
     const struct disk_format *const *formats; /* ends with NULL */
 };
 
 int disk_open(struct disk **out, const struct disk_options *o, struct error *err);
 void disk_close(struct disk *d); /* NULL is fine */
+
+/* Its file and those of its backing images once more, to open it again where nothing can be opened by
+ * name; at most `max`. The count, or a negative errno. */
+int disk_files(const struct disk *d, struct disk_file *out, unsigned max, struct error *err);
+#define DISK_CHAIN_MAX 64
 
 const struct disk_format *disk_format_find(const struct disk_format *const *formats,
                                            const char *name);

@@ -71,6 +71,26 @@ static bool lock_byte(int fd, int cmd, short type, off_t at)
     return cmd != F_OFD_GETLK || l.l_type == F_UNLCK;
 }
 
+void file_unlock(struct disk_file *f)
+{
+    struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+
+    if (f->fd >= 0)
+        fcntl(f->fd, F_OFD_SETLK, &l);
+    f->locks = 0;
+}
+
+int file_dup(struct disk_file *out, const struct disk_file *f, struct error *err)
+{
+    *out = *f;
+    out->locks = 0;
+    out->path = NULL;
+    if (f->fd >= 0 && (out->fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        return fail_errno(err, errno, "cannot keep %s", f->path);
+    out->path = xstrdup(f->path);
+    return 0;
+}
+
 int file_lock(struct disk_file *f, bool write, struct error *err)
 {
     unsigned held = 1u << RIGHT_READ | (write ? 1u << RIGHT_WRITE | 1u << RIGHT_RESIZE : 0);
@@ -96,8 +116,7 @@ int file_lock(struct disk_file *f, bool write, struct error *err)
         f->locks = held;
         return 0;
     }
-    struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
-    fcntl(f->fd, F_OFD_SETLK, &l);
+    file_unlock(f);
     return fail(err, EAGAIN, "%s is in use by another process; %s", f->path,
                 write ? "only one may write it" : "it is being written");
 }

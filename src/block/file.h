@@ -42,6 +42,10 @@ void file_close(struct disk_file *f);
 /* Locks as QEMU takes them, so that both keep out of each other's images: a writer alone, or any
  * number of readers. EAGAIN with a message that names the file. */
 int file_lock(struct disk_file *f, bool write, struct error *err);
+/* Others may have it, also where descriptors of the same opening are still held. */
+void file_unlock(struct disk_file *f);
+/* The same opening, so the same locks; *f stays the caller's. */
+int file_dup(struct disk_file *out, const struct disk_file *f, struct error *err);
 
 uint64_t file_size(struct disk_file *f);
 int file_truncate(struct disk_file *f, uint64_t size);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/leftover.h"
 #include "chr/chr_fd.h"
 
 struct chr_socket {
@@ -60,7 +61,7 @@ static void socket_fini(struct chr_fd *c)
 
     socket_listen(s, false);
     if (s->listen_fd >= 0)
-        unlink(c->where);
+        leftover_remove(c->where);
     base_close_fd(&s->listen_fd);
 }
 
@@ -91,6 +92,7 @@ int chr_socket_open(const char *path, struct loop *loop, struct chr **out, struc
     s->fd.on_close = socket_closed;
     s->fd.on_fini = socket_fini;
     s->listen_fd = take_fd(&fd);
+    leftover_add(path, unlink);
     s->listen_io = (struct loop_io){
         .fd = s->listen_fd, .events = LOOP_READ, .ready = socket_peer, .opaque = s};
     socket_listen(s, true);

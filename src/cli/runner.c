@@ -95,18 +95,32 @@ static int go_background(const struct guest_config *c, int ready_fd, struct erro
     return 0;
 }
 
-static enum vm_end run_to_end(struct vm *vm, const struct guest_config *c, struct error *err)
+static void dump(struct vm *vm, const struct guest_config *c, FILE *out)
 {
-    struct error dump_err = {0};
-    enum vm_end end = vm_run(vm, err);
+    struct error err = {0};
 
+    if (vm_dump(vm, c->dump_what, out, &err))
+        log_error("%s", err.text);
+    if (fclose(out))
+        log_error("--dump-jit: cannot write %s: %s", c->dump_jit, strerror(errno));
+}
+
+/* Once it has run nothing can be opened any more. */
+static int run_to_end(struct vm *vm, const struct guest_config *c, enum vm_end *end,
+                      struct error *err)
+{
+    FILE *out = c->dump_jit ? fopen(c->dump_jit, "we") : NULL;
+
+    if (c->dump_jit && !out)
+        return fail_errno(err, errno, "--dump-jit: cannot create %s", c->dump_jit);
+    *end = vm_run(vm, err);
     if (c->stats)
         vm_stats(vm, stderr);
     if (c->count_hypercalls)
         vm_count_hypercalls(vm, stderr);
-    if (c->dump_jit && vm_dump(vm, c->dump_what, c->dump_jit, &dump_err))
-        log_error("%s", dump_err.text);
-    return end;
+    if (out)
+        dump(vm, c, out);
+    return 0;
 }
 
 /* ready_fd: told when it runs, in the background; else -1. */
@@ -129,7 +143,7 @@ static int run_machine(struct guest_config *c, struct saved *saved, int ready_fd
     json_decref(d);
     if (!rc) {
         base_close_fd(&ready_fd);
-        *end = run_to_end(vm, c, err);
+        rc = run_to_end(vm, c, end, err);
     }
     vm_destroy(vm);
     launch_close(&l);

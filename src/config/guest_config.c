@@ -123,7 +123,7 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, sandbox, .name = "sandbox", .kind = OPT_ENUM, .arg = "HOW",
         .choices = "off|auto|require",
         .help = "close its process before the first instruction: no file, socket or program can be "
-                "opened any more; auto: as far as this host can (off)"),
+                "opened any more; auto: as far as this host allows (auto)"),
     OPT(struct guest_config, on_reboot, .name = "on-reboot", .kind = OPT_ENUM, .arg = "WHAT",
         .choices = "reset|exit", .help = "when the guest reboots (reset)"),
     OPT(struct guest_config, on_panic, .name = "on-panic", .kind = OPT_ENUM, .arg = "WHAT",
@@ -197,7 +197,7 @@ void guest_config_init(struct guest_config *c)
         .memory = UINT64_C(512) << 20,
         .cpus = 1,
         .dump_what = "guest,host",
-        .sandbox = "off",
+        .sandbox = "auto",
         .on_reboot = "reset",
         .on_panic = "exit",
         .on_watchdog = "exit",
@@ -268,9 +268,6 @@ int guest_config_check(const struct guest_config *c, struct error *err)
                                  "image; try: quad run IMAGE");
     if (c->detach && !guest_config_named(c))
         return fail(err, EINVAL, "--detach needs a name; try: --name web");
-    if (strcmp(c->sandbox, "off") && (c->dump_jit || c->rm || c->perf_map))
-        return fail(err, EINVAL, "--sandbox %s does not go with %s, which opens files at the end",
-                    c->sandbox, c->rm ? "--rm" : c->dump_jit ? "--dump-jit" : "--perf-map");
     if (c->wait && !c->detach)
         return fail(err, EINVAL, "--wait goes with --detach");
     if (c->memory % (1u << 20))

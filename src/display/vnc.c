@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/leftover.h"
 #include "core/fb.h"
 #include "display/keymap.h"
 
@@ -144,6 +145,7 @@ static int listen_unix(struct vnc *v, const char *path, struct error *err)
         listen(v->listen_fd, 4) < 0)
         return fail_errno(err, errno, "cannot listen at %s", path);
     v->socket_path = xstrdup(path);
+    leftover_add(path, unlink);
     return 0;
 }
 
@@ -270,7 +272,7 @@ void vnc_destroy(struct vnc *v)
     if (v->tick_fd >= 0)
         close(v->tick_fd);
     if (v->socket_path)
-        unlink(v->socket_path);
+        leftover_remove(v->socket_path);
     free(v->socket_path);
     free(v);
 }

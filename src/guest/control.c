@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/leftover.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/opt.h"
@@ -20,7 +21,8 @@
 struct control {
     struct control_config config;
     char *name;
-    int run_fd, lock_fd, listen_fd;
+    uid_t owner; /* of the run directory: who it was before it was sandboxed */
+    int lock_fd, listen_fd;
     int end_fd; /* how it ended is written there; -1: nowhere */
     struct loop_io listen_io;
     struct list_node clients, calls;
@@ -270,19 +272,26 @@ static void client_ready(void *opaque, unsigned events)
     }
 }
 
+/* The directory keeps others out already: its owner and root get through. Seen from a user namespace of
+ * our own root has no number, and its peers get this one [LINUX user_namespaces]. */
+#define OVERFLOW_UID 65534u
+
+static bool may_talk(const struct control *c, int fd)
+{
+    struct ucred peer = {0};
+    socklen_t len = sizeof(peer);
+
+    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+           (peer.uid == c->owner || peer.uid == 0 || peer.uid == OVERFLOW_UID);
+}
+
 static void client_accept(void *opaque, unsigned events)
 {
     struct control *c = opaque;
     auto_close int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct ucred peer = {0};
-    socklen_t len = sizeof(peer);
 
     (void)events;
-    if (fd < 0 || c->nclients == CLIENTS_MAX)
-        return;
-    /* The directory keeps others out already. */
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
-        (peer.uid != geteuid() && peer.uid != 0))
+    if (fd < 0 || c->nclients == CLIENTS_MAX || !may_talk(c, fd))
         return;
     struct control_client *cl = xcalloc(1, sizeof(*cl));
     cl->control = c;
@@ -313,22 +322,35 @@ static int open_end(struct control *c, struct error *err)
     return c->end_fd < 0 ? fail_errno(err, errno, "cannot write %s", path) : 0;
 }
 
+static void add_file(const struct control *c, const char *end)
+{
+    auto_free char *path = place_run_file(c->name, end);
+
+    leftover_add(path, unlink);
+}
+
 int control_create(struct control **out, const struct control_config *config, struct error *err)
 {
     struct control *c = xcalloc(1, sizeof(*c));
+    auto_close int run_fd = -1;
     int pid = 0;
 
     *c = (struct control){
-        .config = *config, .run_fd = -1, .lock_fd = -1, .listen_fd = -1, .end_fd = -1};
+        .config = *config, .lock_fd = -1, .listen_fd = -1, .end_fd = -1};
     list_init(&c->clients);
     list_init(&c->calls);
     list_init(&c->gone);
+    c->owner = geteuid();
     c->name = config->name ? xstrdup(config->name) : xasprintf("guest-%d", (int)getpid());
-    int rc = place_run(true, &c->run_fd, err);
+    int rc = place_run(true, &run_fd, err);
     if (!rc)
-        rc = place_claim(c->run_fd, c->name, &c->lock_fd, &pid, err);
+        rc = place_claim(run_fd, c->name, &c->lock_fd, &pid, err);
     if (!rc)
-        rc = place_listen(c->run_fd, c->name, &c->listen_fd, err);
+        add_file(c, ".lock");
+    if (!rc)
+        rc = place_listen(run_fd, c->name, &c->listen_fd, err);
+    if (!rc)
+        add_file(c, ".sock");
     if (!rc && config->name)
         rc = open_end(c, err);
     c->listen_io = (struct loop_io){
@@ -347,9 +369,9 @@ int control_create(struct control **out, const struct control_config *config, st
 
 static void remove_file(struct control *c, const char *end)
 {
-    auto_free char *file = xasprintf("%s%s", c->name, end);
+    auto_free char *path = place_run_file(c->name, end);
 
-    unlinkat(c->run_fd, file, 0);
+    leftover_remove(path);
 }
 
 void control_destroy(struct control *c, const char *how, const char *text)
@@ -382,7 +404,6 @@ void control_destroy(struct control *c, const char *how, const char *text)
         remove_file(c, ".lock"); /* while it is held */
     base_close_fd(&c->end_fd);
     base_close_fd(&c->lock_fd);
-    base_close_fd(&c->run_fd);
     free(c->name);
     free(c);
 }
@@ -395,11 +416,6 @@ void control_set_console(struct control *c, struct chr *hub)
 const struct control_config *control_config(const struct control *c)
 {
     return &c->config;
-}
-
-int control_run_fd(const struct control *c)
-{
-    return c->run_fd;
 }
 
 const char *control_name(const struct control *c)

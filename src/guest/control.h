@@ -72,7 +72,6 @@ void control_destroy(struct control *c, const char *how, const char *text);
 void control_set_console(struct control *c, struct chr *hub);
 
 const struct control_config *control_config(const struct control *c);
-int control_run_fd(const struct control *c); /* the run directory; borrowed */
 const char *control_name(const struct control *c);
 
 /* To all clients that asked for events; takes data. Loop's thread. */

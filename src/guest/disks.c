@@ -169,55 +169,6 @@ void disks_flush(struct disks *d)
     pthread_mutex_destroy(&w.lock);
 }
 
-void disks_give(struct disks *d, bool same_host)
-{
-    for (unsigned i = 0; i < d->n; i++) {
-        if (pool_disk(d->blk[i]) && same_host)
-            pool_disk(d->blk[i])->unsafe = true;
-        pool_swap(d->blk[i], NULL);
-    }
-    if (d->vars)
-        pool_swap(d->vars, NULL);
-    d->elsewhere = true;
-}
-
-static int take_one(struct blk *blk, const struct disk_options *o, struct error *err)
-{
-    struct disk *disk;
-    int rc = disk_open(&disk, o, err);
-
-    if (!rc && ALIGN_DOWN(disk->size, (uint64_t)BLK_SECTOR) != blk->size) {
-        disk_close(disk);
-        rc = fail(err, EINVAL, "%s has another size now", o->path);
-    }
-    if (!rc)
-        pool_swap(blk, disk);
-    return rc;
-}
-
-int disks_take(struct disks *d, struct error *err)
-{
-    int rc = 0;
-    unsigned i = 0;
-
-    if (!d->elsewhere)
-        return 0;
-    for (; !rc && i < d->n; i++)
-        rc = take_one(d->blk[i], &(struct disk_options){.path = d->path[i],
-                                                        .format = d->format[i],
-                                                        .readonly = d->readonly[i],
-                                                        .formats = registry_disks}, err);
-    if (!rc && d->vars)
-        rc = take_one(d->vars, &(struct disk_options){.path = d->vars_path,
-                                                      .format = "raw",
-                                                      .formats = registry_disks}, err);
-    if (rc)
-        while (i--)
-            pool_swap(d->blk[i], NULL);
-    d->elsewhere = rc != 0;
-    return rc;
-}
-
 int disks_snapshot_drop(struct disks *d, const char *name, struct error *err)
 {
     int rc = 0;
@@ -267,5 +218,6 @@ void disks_close(struct disks *d)
         free(d->path[i]);
         free(d->format[i]);
     }
+    disks_forget(d);
     *d = (struct disks){0};
 }

@@ -26,6 +26,10 @@ struct disks {
     unsigned n;
     struct blk *vars; /* borrowed: UEFI's variables, which come and go with the disks; NULL: none */
     const char *vars_path;
+    struct disk_kept {
+        struct disk_file *files;
+        unsigned n;
+    } kept[DISKS_MAX + 1]; /* while they are given away: their files, unlocked; the variables' last */
     bool elsewhere; /* set before disks_open: another process writes them; they are only looked at
                        until disks_take */
 };
@@ -37,8 +41,9 @@ void disks_flush(struct disks *d);
 /* The guest is stopped: another process may have the disks; it had them, and this one has them again
  * (locks and all that was cached are new). same_host: that process sees what we wrote whether it is on
  * the host's disks or not, so that nobody waits for them; the guest's own flushes were waited for. */
-void disks_give(struct disks *d, bool same_host);
+int disks_give(struct disks *d, bool same_host, struct error *err);
 int disks_take(struct disks *d, struct error *err);
+void disks_forget(struct disks *d); /* those given away, for good */
 /* An internal snapshot of each disk that the guest may write to, of this moment: all or none. The
  * guest is stopped and nothing is in flight. */
 int disks_snapshot(struct disks *d, const char *name, struct error *err);

@@ -11,6 +11,7 @@
 
 #include "arch/x86/arch.h"
 #include "arch/x86/gdb.h"
+#include "base/leftover.h"
 #include "base/log.h"
 #include "base/trace.h"
 
@@ -648,6 +649,7 @@ static int listen_unix(struct gdbstub *g, const char *path, struct error *err)
     if (g->listen_fd < 0 || bind(g->listen_fd, (struct sockaddr *)&addr, sizeof(addr)))
         return fail_errno(err, errno, "--gdb: cannot listen at %s", path);
     g->path = xstrdup(path);
+    leftover_add(path, unlink);
     return 0;
 }
 
@@ -716,7 +718,7 @@ void gdbstub_destroy(struct gdbstub *g)
         close(g->listen_fd);
     }
     if (g->path)
-        unlink(g->path);
+        leftover_remove(g->path);
     free(g->path);
     free(g->xml);
     free(g);

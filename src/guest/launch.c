@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/leftover.h"
 #include "base/log.h"
 #include "block/disk.h"
 #include "config/guest_config.h"
@@ -198,6 +199,8 @@ static int open_folder(struct launch *l, struct guest_config *c, struct error *e
     if (l->image)
         c->image = l->image;
     l->discard = c->rm;
+    if (l->discard)
+        leftover_add(l->dir, store_remove_tree);
     return store_mkdirs(l->dir, err);
 }
 
@@ -264,7 +267,7 @@ int launch_open(struct launch *l, struct guest_config *c, struct error *err)
 void launch_close(struct launch *l)
 {
     if (l->dir && l->discard)
-        store_remove_tree(l->dir);
+        leftover_remove(l->dir);
     for (unsigned i = 0; i < l->n; i++)
         free(l->strings[i]);
     free(l->dir);

@@ -313,7 +313,9 @@ static int commit(struct migrate *g, struct error *err)
     save_machine_settle(&vm->machine);
     TRACE(migrate_stage, "settled");
     if (!g->options.copy_disks)
-        disks_give(&vm->disks, move_is_local(g->fd));
+        rc = disks_give(&vm->disks, move_is_local(g->fd), err);
+    if (rc)
+        return rc;
     TRACE(migrate_stage, "disks given");
     note(g, "stop", 0);
     rc = move_reason(&g->in, g->fd, send_rest(g, err), err);

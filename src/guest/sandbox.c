@@ -13,6 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "guest/sandbox_ns.h"
+
 #if HAVE_LIBSECCOMP
 #include <seccomp.h>
 #endif
@@ -38,8 +40,8 @@ static int drop_privileges(struct error *err)
     return 0;
 }
 
-/* No rule allows anything but removing names in the run directory. */
-static int close_files(int run_fd, struct error *err)
+/* No rule allows anything. */
+static int close_files(struct error *err)
 {
     struct {
         uint64_t fs, net;
@@ -54,12 +56,6 @@ static int close_files(int run_fd, struct error *err)
                                      abi >= 4 ? sizeof(attr) : sizeof(attr.fs), 0);
     if (fd < 0)
         return fail_errno(err, errno, "landlock");
-    if (run_fd >= 0) {
-        struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
-                                                  .parent_fd = run_fd};
-        if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
-            return fail_errno(err, errno, "landlock rule");
-    }
     if (syscall(SYS_landlock_restrict_self, fd, 0))
         return fail_errno(err, errno, "landlock");
     return 0;
@@ -97,7 +93,9 @@ static const char *const allowed[] = {
 /* ioctl: what a terminal needs, and how much there is to read. */
 static const unsigned ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, TIOCGPGRP, FIONREAD,
                                   FIONBIO};
-#define IOCTL_KVM 0xae00u /* type byte of all of KVM's, on descriptors that were opened before */
+/* And all that KVM's descriptors and userfaultfd's take: who has none can do nothing with these. A
+ * request's group is its second byte; size and direction stand above [LINUX ioctl/ioctl-number]. */
+static const unsigned ioctl_groups[] = {0xae, 0xaa};
 static const int prctls[] = {PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SET_TIMERSLACK};
 
 static int allow(scmp_filter_ctx f, const char *name)
@@ -116,18 +114,16 @@ static int allow_if(scmp_filter_ctx f, int nr, unsigned n, uint64_t mask, uint64
     return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, nr, 1, &is);
 }
 
-static int add_rules(scmp_filter_ctx f, bool unlink_ok)
+static int add_rules(scmp_filter_ctx f)
 {
     int rc = 0;
 
     for (size_t i = 0; !rc && i < ARRAY_LEN(allowed); i++)
         rc = allow(f, allowed[i]);
-    if (!rc && unlink_ok) /* landlock says where */
-        rc = allow(f, "unlinkat");
     for (size_t i = 0; !rc && i < ARRAY_LEN(ioctls); i++)
         rc = allow_if(f, SCMP_SYS(ioctl), 1, 0xffffffff, ioctls[i]);
-    if (!rc)
-        rc = allow_if(f, SCMP_SYS(ioctl), 1, 0xff00, IOCTL_KVM);
+    for (size_t i = 0; !rc && i < ARRAY_LEN(ioctl_groups); i++)
+        rc = allow_if(f, SCMP_SYS(ioctl), 1, 0xff00, ioctl_groups[i] << 8);
     for (size_t i = 0; !rc && i < ARRAY_LEN(prctls); i++)
         rc = allow_if(f, SCMP_SYS(prctl), 0, UINT64_MAX, (uint64_t)prctls[i]);
     /* Threads, no processes; the library falls back from clone3, whose flags a filter cannot see. */
@@ -145,7 +141,7 @@ static int add_rules(scmp_filter_ctx f, bool unlink_ok)
     return rc;
 }
 
-static int filter_calls(bool unlink_ok, struct error *err)
+static int filter_calls(struct error *err)
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
@@ -153,7 +149,7 @@ static int filter_calls(bool unlink_ok, struct error *err)
         return fail(err, ENOMEM, "seccomp");
     int rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
     if (!rc)
-        rc = add_rules(f, unlink_ok);
+        rc = add_rules(f);
     if (!rc)
         rc = seccomp_load(f);
     seccomp_release(f);
@@ -162,36 +158,79 @@ static int filter_calls(bool unlink_ok, struct error *err)
 
 #else
 
-static int filter_calls(bool unlink_ok, struct error *err)
+static int filter_calls(struct error *err)
 {
-    (void)unlink_ok;
     return fail(err, ENOTSUP, "seccomp: built without libseccomp; install libseccomp-dev");
 }
 
 #endif
 
-void sandbox_print(unsigned layers, char out[64])
+/* --------------------------------------------------------------------------------------- all */
+
+static int count_threads(void)
 {
-    snprintf(out, 64, "%s%s%s", layers & SANDBOX_PRIVILEGES ? "privileges" : "",
-             layers & SANDBOX_LANDLOCK ? ", landlock" : "",
-             layers & SANDBOX_SECCOMP ? ", seccomp" : "");
+    auto_close int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    char text[512];
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    int threads = 1;
+
+    text[MAX(n, 0)] = 0;
+    const char *p = strrchr(text, ')'); /* the name in front may hold anything; the 20th field */
+    for (unsigned field = 2; p && field < 20; field++)
+        p = strchr(p + 1, ' ');
+    return p && sscanf(p, "%d", &threads) == 1 ? threads : 1;
 }
 
-int sandbox_enter(const struct sandbox_config *c, unsigned *on, struct error *err)
+/* What does not work is noted, the first one in *first. */
+static bool holds(int rc, const struct error *err, struct error *first)
 {
-    struct error why = {0}, first = {0};
+    if (rc && !first->code)
+        *first = *err;
+    return !rc;
+}
 
+static unsigned own_world(struct error *first)
+{
+    struct error err = {0};
+    bool was_root = !geteuid(), own_user = false;
+    unsigned on = 0;
+
+    if (holds(sandbox_namespaces(&own_user, &err), &err, first)) {
+        on |= SANDBOX_NAMESPACES | (own_user ? SANDBOX_USER : 0);
+        if (holds(sandbox_empty_root(&err), &err, first))
+            on |= SANDBOX_ROOT;
+    }
+    if (was_root && !own_user && holds(sandbox_own_user(&err), &err, first))
+        on |= SANDBOX_USER;
+    return on;
+}
+
+void sandbox_print(unsigned layers, char out[SANDBOX_TEXT])
+{
+    static const char *const names[] = {"user", "namespaces", "empty root",
+                                        "no privileges", "landlock", "seccomp"};
+    size_t n = 0;
+
+    out[0] = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (layers & 1u << i)
+            n += (size_t)snprintf(out + n, SANDBOX_TEXT - n, "%s%s", n ? ", " : "", names[i]);
+}
+
+int sandbox_enter(unsigned *on, struct error *why)
+{
+    struct error err = {0};
+
+    *why = (struct error){0};
     *on = 0;
-    if (!drop_privileges(&why))
+    if (count_threads() != 1) /* the others would keep what this one gives away */
+        return fail(why, EBUSY, "sandbox: the process has threads already");
+    *on = own_world(why);
+    if (holds(drop_privileges(&err), &err, why))
         *on |= SANDBOX_PRIVILEGES;
-    first = why;
-    if (!close_files(c->run_fd, &why))
+    if (holds(close_files(&err), &err, why))
         *on |= SANDBOX_LANDLOCK;
-    first = first.code ? first : why;
-    if (!filter_calls(*on & SANDBOX_LANDLOCK && c->run_fd >= 0, &why))
+    if (holds(filter_calls(&err), &err, why))
         *on |= SANDBOX_SECCOMP;
-    first = first.code ? first : why;
-    if (c->require && *on != SANDBOX_ALL)
-        return fail(err, ENOTSUP, "--sandbox require: %s", first.text);
-    return 0;
+    return *on == SANDBOX_ALL ? 0 : -ENOTSUP;
 }

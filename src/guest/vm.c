@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/leftover.h"
 #include "base/log.h"
 #include "board/board.h"
 #include "chr/chr_open.h"
@@ -681,21 +682,19 @@ static void arm_hint(struct vm *vm)
 static int close_process(struct vm *vm, struct error *err)
 {
     const char *how = vm->config->sandbox;
-    const struct sandbox_config c = {.require = !strcmp(how, "require"),
-                                     .run_fd = vm->control ? control_run_fd(vm->control) : -1};
+    struct error why;
+    char text[SANDBOX_TEXT];
     unsigned on;
-    char text[64];
 
     if (!strcmp(how, "off"))
         return 0;
-    int rc = sandbox_enter(&c, &on, err);
-    if (rc)
+    int rc = leftover_helper(err);
+    if (rc || !sandbox_enter(&on, &why))
         return rc;
+    if (!strcmp(how, "require"))
+        return fail(err, ENOTSUP, "--sandbox require: %s", why.text);
     sandbox_print(on, text);
-    if (on == SANDBOX_ALL)
-        log_notice("sandbox: %s", text);
-    else
-        log_warn("sandbox: this host allows only %s", on ? text : "nothing");
+    log_notice("sandbox: this host allows only: %s (%s)", on ? text : "nothing", why.text);
     return 0;
 }
 
@@ -721,18 +720,13 @@ enum vm_end vm_run(struct vm *vm, struct error *err)
     return vm->end;
 }
 
-int vm_dump(struct vm *vm, const char *what, const char *path, struct error *err)
+int vm_dump(struct vm *vm, const char *what, FILE *out, struct error *err)
 {
     struct engine *eng = &vm->machine.engine;
 
     if (!eng->type || !eng->type->dump)
         return fail(err, ENOTSUP, "--dump-jit: the engine has no translated code");
-    FILE *f = fopen(path, "we");
-    if (!f)
-        return fail_errno(err, errno, "--dump-jit: cannot create %s", path);
-    eng->type->dump(eng, what, f);
-    if (fclose(f))
-        return fail_errno(err, errno, "--dump-jit: cannot write %s", path);
+    eng->type->dump(eng, what, out);
     return 0;
 }
 

@@ -101,8 +101,8 @@ extern const struct guest_ops vm_ops;
 void vm_reboot(struct vm *vm);
 void vm_set_state(struct vm *vm, enum guest_state state);
 
-/* The engine's own view (translated code) into a file. */
-int vm_dump(struct vm *vm, const char *what, const char *path, struct error *err);
+/* The engine's own view (translated code). */
+int vm_dump(struct vm *vm, const char *what, FILE *out, struct error *err);
 
 /* Counters of devices and vCPUs, one "name: value" a line. */
 void vm_stats(struct vm *vm, FILE *out);

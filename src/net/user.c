@@ -10,17 +10,12 @@
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/helper.h"
 #include "net/net_open.h"
 
 int net_forward_parse(struct net_forward *f, const char *text, struct error *err)
@@ -72,8 +67,7 @@ struct slirp_timer {
     bool used;
 };
 
-struct helper { /* the process' only object */
-    int fd;
+struct nat { /* the process' only object */
     Slirp *slirp;
     struct slirp_timer timers[TIMERS];
     struct pollfd polls[POLLS];
@@ -95,11 +89,11 @@ static int64_t now_ns(void *opaque)
 /* A guest that does not look for a moment loses nothing; one that sleeps does not hold us up. */
 static ssize_t to_guest(const void *buf, size_t len, void *opaque)
 {
-    struct helper *h = opaque;
-    struct pollfd p = {.fd = h->fd, .events = POLLOUT};
+    struct pollfd p = {.fd = HELPER_FD, .events = POLLOUT};
 
+    (void)opaque;
     for (unsigned tries = 0; tries < 2; tries++) {
-        ssize_t n = send(h->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(HELPER_FD, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n >= 0 || errno != EAGAIN)
             break;
         poll(&p, 1, 20);
@@ -115,7 +109,7 @@ static void guest_error(const char *text, void *opaque)
 
 static void *timer_make(SlirpTimerCb fn, void *fn_opaque, void *opaque)
 {
-    struct helper *h = opaque;
+    struct nat *h = opaque;
 
     for (unsigned i = 0; i < TIMERS; i++)
         if (!h->timers[i].used) {
@@ -150,7 +144,7 @@ static void no_notify(void *opaque)
 
 static int poll_add(int fd, int events, void *opaque)
 {
-    struct helper *h = opaque;
+    struct nat *h = opaque;
 
     if (h->n == POLLS)
         return -1;
@@ -166,7 +160,7 @@ static int poll_add(int fd, int events, void *opaque)
 
 static int poll_result(int i, void *opaque)
 {
-    const struct helper *h = opaque;
+    const struct nat *h = opaque;
     int r = i >= 0 && i < h->n ? h->polls[i].revents : 0;
 
     return (r & POLLIN ? SLIRP_POLL_IN : 0) | (r & POLLOUT ? SLIRP_POLL_OUT : 0) |
@@ -175,10 +169,10 @@ static int poll_result(int i, void *opaque)
 }
 
 /* False: the guest's process has gone. */
-static bool from_guest(struct helper *h)
+static bool from_guest(struct nat *h)
 {
     for (unsigned n = 0; n < 64; n++) {
-        ssize_t len = recv(h->fd, h->buf, sizeof(h->buf), MSG_DONTWAIT);
+        ssize_t len = recv(HELPER_FD, h->buf, sizeof(h->buf), MSG_DONTWAIT);
         if (len < 0)
             return errno == EAGAIN || errno == EINTR;
         if (!len)
@@ -188,7 +182,7 @@ static bool from_guest(struct helper *h)
     return true;
 }
 
-static uint32_t run_timers(struct helper *h, uint32_t timeout)
+static uint32_t run_timers(struct nat *h, uint32_t timeout)
 {
     int64_t now = now_ns(NULL) / 1000000;
 
@@ -204,14 +198,14 @@ static uint32_t run_timers(struct helper *h, uint32_t timeout)
     return timeout;
 }
 
-static void serve(struct helper *h)
+static void serve(struct nat *h)
 {
     for (;;) {
         uint32_t timeout = 60000;
         h->n = 0;
         h->fill(h->slirp, &timeout, poll_add, h);
         int own = h->n == POLLS ? POLLS - 1 : h->n;
-        h->polls[own] = (struct pollfd){.fd = h->fd, .events = POLLIN};
+        h->polls[own] = (struct pollfd){.fd = HELPER_FD, .events = POLLIN};
         timeout = run_timers(h, timeout);
         int rc = poll(h->polls, (nfds_t)own + 1, (int)timeout);
         if (rc < 0 && errno != EINTR)
@@ -223,7 +217,7 @@ static void serve(struct helper *h)
     }
 }
 
-static int load(struct helper *h, struct error *err)
+static int load(struct nat *h, struct error *err)
 {
     void *lib = dlopen("libslirp.so.0", RTLD_NOW);
 
@@ -239,7 +233,7 @@ static int load(struct helper *h, struct error *err)
     return 0;
 }
 
-static int start(struct helper *h, const struct net_forward *forwards, unsigned n,
+static int start(struct nat *h, const struct net_forward *forwards, unsigned n,
                  struct error *err)
 {
     static const SlirpCb callbacks = {.send_packet = to_guest,
@@ -279,72 +273,42 @@ static int start(struct helper *h, const struct net_forward *forwards, unsigned 
     return 0;
 }
 
-/* The first message says how it went: nothing but a zero byte, or the error's text. */
-static void noreturn_fn helper_main(int fd, const struct net_forward *forwards, unsigned n)
-{
-    static struct helper h;
-    struct error err = {0};
-    sigset_t none;
+struct ports {
+    const struct net_forward *forwards;
+    unsigned n;
+};
 
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_NAME, "quad-net");
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGINT, SIG_IGN); /* ctrl-c at a terminal is the guest's */
-    h.fd = fcntl(fd, F_DUPFD, 3);
-    if (h.fd != 3) {
-        dup2(h.fd, 3);
-        h.fd = 3;
-    }
-    syscall(SYS_close_range, 4, ~0u, 0);
-    int null = open("/dev/null", O_RDWR);
-    if (null >= 0) {
-        dup2(null, 0);
-        dup2(null, 1);
-        dup2(null, 2); /* or whoever reads the output of quad run -d would wait for us */
-        close(null);
-    }
-    int rc = start(&h, forwards, n, &err);
-    ssize_t sent = send(h.fd, err.text, rc ? strlen(err.text) : 1, MSG_NOSIGNAL);
+/* The first message says how it went: nothing but a zero byte, or the error's text. */
+static void nat_main(void *opaque)
+{
+    static struct nat h;
+    const struct ports *p = opaque;
+    struct error err = {0};
+    int rc = start(&h, p->forwards, p->n, &err);
+    ssize_t sent = send(HELPER_FD, err.text, rc ? strlen(err.text) : 1, MSG_NOSIGNAL);
+
     if (!rc && sent == 1)
         serve(&h);
-    _exit(0);
 }
 
 int net_user_open(const struct net_forward *forwards, unsigned n, struct loop *loop,
                   struct net **out, struct error *err)
 {
+    struct ports ports = {forwards, n};
+    const struct helper h = {
+        .name = "quad-net", .main = nat_main, .opaque = &ports, .buffer = 4 << 20};
     char text[ERROR_TEXT_MAX];
-    int pair[2];
+    int fd, rc = helper_start(&h, &fd, err);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return fail_errno(err, errno, "user network: no socket pair");
-    int size = 4 << 20;
-    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    pid_t pid = fork();
-    if (pid < 0) {
-        int code = errno;
-        close(pair[0]);
-        close(pair[1]);
-        return fail_errno(err, code, "user network: no process");
-    }
-    if (!pid) {
-        /* A grandchild: nobody has to wait for it. */
-        if (fork())
-            _exit(0);
-        helper_main(pair[1], forwards, n);
-    }
-    close(pair[1]);
-    waitpid(pid, NULL, 0);
-    ssize_t len = recv(pair[0], text, sizeof(text) - 1, 0);
+    if (rc)
+        return error_prefix(err, "user network");
+    ssize_t len = recv(fd, text, sizeof(text) - 1, 0);
     if (len != 1 || text[0]) {
-        close(pair[0]);
+        close(fd);
         return fail(err, EIO, "%.*s", len > 0 ? (int)len : 31,
                     len > 0 ? text : "user network: helper has ended");
     }
-    int rc = net_fd_open(pair[0], loop, out, err);
+    rc = net_fd_open(fd, loop, out, err);
     if (!rc)
         (*out)->checked = (*out)->whole = true;
     return rc;

@@ -151,6 +151,13 @@ static socklen_t address(struct sockaddr_un *a, int run_fd, const char *name)
     return sizeof(*a);
 }
 
+char *place_run_file(const char *name, const char *end)
+{
+    auto_free char *run = run_path();
+
+    return xasprintf("%s/%s%s", run, name, end);
+}
+
 int place_listen(int run_fd, const char *name, int *out, struct error *err)
 {
     char file[NAME_MAX_LETTERS + 8];

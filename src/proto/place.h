@@ -32,6 +32,9 @@ int place_name_check(const char *name, struct error *err);
 int place_claim(int run_fd, const char *name, int *lock_fd, int *pid, struct error *err);
 bool place_is_claimed(int run_fd, const char *name);
 
+/* The path of the guest's file there (".sock", ".lock"), to be freed. */
+char *place_run_file(const char *name, const char *end);
+
 /* A listening socket NAME.sock, in place of a stale one: the caller has the claim. */
 int place_listen(int run_fd, const char *name, int *fd, struct error *err);
 /* -ENOENT or -ECONNREFUSED: nobody there. */

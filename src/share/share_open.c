@@ -10,7 +10,6 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,11 +17,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/helper.h"
 #include "base/loop.h"
 #include "share/fuse_server.h"
+
+enum { ROOT_FD = HELPER_FD + 1 }; /* the folder, in the helper */
 
 struct frame { /* before each message */
     uint64_t ticket;
@@ -82,40 +83,23 @@ static void serve(int fd, struct fuse_server *s)
     }
 }
 
-noreturn_fn static void helper_main(int fd, int root_fd, bool readonly)
+static void helper_main(void *opaque)
 {
+    const bool *readonly = opaque;
     struct rlimit limit;
-    sigset_t none;
 
-    prctl(PR_SET_NAME, "quad-share");
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGINT, SIG_IGN); /* ctrl-c at a terminal is the guest's */
-    signal(SIGHUP, SIG_IGN);
     umask(0);
-    fd = fcntl(fd, F_DUPFD, 10);
-    root_fd = fcntl(root_fd, F_DUPFD, 20);
-    dup2(fd, 3);
-    dup2(root_fd, 4);
-    syscall(SYS_close_range, 5, ~0u, 0);
-    int null = open("/dev/null", O_RDWR);
-    for (int i = 0; null >= 0 && i < 3; i++)
-        dup2(null, i);
-    close(null);
     if (!getrlimit(RLIMIT_NOFILE, &limit)) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    struct fuse_server *s = fuse_server_create(4, readonly);
-    int rc = !fchdir(4) && !geteuid() ? chroot(".") : 0; /* /proc is held open by the server */
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    landlock(4);
+    struct fuse_server *s = fuse_server_create(ROOT_FD, *readonly);
+    int rc = !fchdir(ROOT_FD) && !geteuid() ? chroot(".") : 0; /* /proc is held open by the server */
+    landlock(ROOT_FD);
     drop_capabilities();
     if (!rc)
-        serve(3, s);
+        serve(HELPER_FD, s);
     fuse_server_destroy(s);
-    _exit(0);
 }
 
 /* ---------------------------------------------------------------------------- the guest's side */
@@ -269,47 +253,23 @@ static void remote_destroy(struct share *s)
 
 static const struct share_ops remote_ops = {remote_submit, remote_destroy};
 
-static int start_helper(int pair[2], int root_fd, bool readonly, struct error *err)
-{
-    int size = 1 << 20;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return fail_errno(err, errno, "no socket pair");
-    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    pid_t pid = fork();
-    if (!pid) {
-        /* A grandchild: nobody has to wait for it. */
-        if (fork())
-            _exit(0);
-        close(pair[0]);
-        helper_main(pair[1], root_fd, readonly);
-    }
-    int code = errno;
-    close(pair[1]);
-    if (pid < 0) {
-        close(pair[0]);
-        return fail_errno(err, code, "no process");
-    }
-    waitpid(pid, NULL, 0);
-    return 0;
-}
-
 int share_open(const char *dir, const char *tag, bool readonly, struct loop *loop,
                struct share **out, struct error *err)
 {
     auto_close int root_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int pair[2];
+    const struct helper h = {.name = "quad-share", .main = helper_main, .opaque = &readonly,
+                             .fds = {root_fd}, .nfds = 1, .buffer = 1 << 20};
+    int fd;
 
     if (root_fd < 0)
         return fail_errno(err, errno, "--share %s", dir);
-    int rc = start_helper(pair, root_fd, readonly, err);
+    int rc = helper_start(&h, &fd, err);
     if (rc)
         return error_prefix(err, "--share %s", dir);
     struct remote *r = xcalloc(1, sizeof(*r));
     r->share = (struct share){&remote_ops, tag};
     r->loop = loop;
-    r->fd = pair[0];
+    r->fd = fd;
     r->io = (struct loop_io){.fd = r->fd, .events = LOOP_READ, .ready = on_ready, .opaque = r};
     list_init(&r->waiting);
     list_init(&r->sent);

@@ -23,6 +23,10 @@ grep -E '^(CapEff|CapBnd|CapPrm|NoNewPrivs|Seccomp):' "/proc/$pid/status" | tee 
 want '^NoNewPrivs:.1'
 want '^Seccomp:.2'
 want '^CapEff:.0000000000000000'
+[ -z "$(ls -A "/proc/$pid/root")" ] || die "its root directory is not empty"
+for ns in mnt net ipc uts; do
+    [ "$(readlink "/proc/$pid/ns/$ns")" != "$(readlink "/proc/self/ns/$ns")" ] || die "no $ns namespace of its own"
+done
 {
     echo 'ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up; ping -c 1 -W 20 10.0.2.2 && echo net ok'
     echo 'dd if=/dev/urandom of=/dev/vda bs=64k count=16 oflag=sync 2>/dev/null; sync; echo disk $((40 + 2))'

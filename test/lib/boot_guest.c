@@ -52,6 +52,7 @@ void boot_guest_config(struct guest_config *c, unsigned cpus, const char *what)
     c->cpus = cpus;
     c->engine = test_engine("jit");
     c->append = append;
+    c->sandbox = "off"; /* this process goes on after its guest */
     boot_guest_serial(c);
 }
 

@@ -45,8 +45,6 @@ static void vcpu_destroy(struct vcpu *vcpu)
 
     if (!c)
         return;
-    if (c->steal_fd > 0)
-        close(c->steal_fd);
     lapic_destroy(c->lapic);
     x86_mmu_fini(c);
     free((uint8_t *)c - X86_CPU_ROOM);

@@ -111,8 +111,9 @@ struct x86_cpu {
     const struct x86_insn *first, *cur, *end;
     bool intr_waiting; /* something is pending that IF, a shadow or NMI blocking holds back */
     uint64_t synced; /* deterministic mode: instructions of this block that the clock has already */
-    int steal_fd;    /* 0: not opened yet, -1: not to be had */
-    uint64_t steal_seen, steal_at; /* ns */
+    /* Since the guest was last told what others took, ns: when, the thread's time then, idle since, and
+     * when it became idle. */
+    uint64_t steal_at, steal_ran, steal_idle, idle_at;
     uint64_t icount; /* instructions retired since creation (REP iterations count once) */
 
     struct vcpu *vcpu;

@@ -4,10 +4,8 @@
  */
 #include "arch/x86/kvm_pv.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "arch/x86/lapic.h"
 #include "arch/x86/tlb.h"
@@ -130,35 +128,31 @@ static void steal_written(struct x86_cpu *c)
     mem_write_end(c->mem, c->s.kvm_steal_time & ~UINT64_C(63), 64);
 }
 
-/* Nanoseconds that the calling thread was runnable and did not run. */
-static uint64_t run_delay(struct x86_cpu *c)
+static uint64_t thread_ns(void)
 {
-    char text[96];
-    unsigned long long ran = 0, waited = 0;
+    struct timespec ts;
 
-    if (c->steal_fd < 0)
-        return 0;
-    if (!c->steal_fd)
-        c->steal_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    ssize_t n = c->steal_fd < 0 ? -1 : pread(c->steal_fd, text, sizeof(text) - 1, 0);
-    if (n <= 0)
-        return 0;
-    text[n] = 0;
-    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* Time in which the calling thread neither ran nor had the guest idle: others ran, or a cap held it. */
 static void steal_refresh(struct x86_cpu *c, uint8_t *rec)
 {
-    uint64_t now = clock_ns(&c->vcpu->machine->clock);
+    uint64_t now = clock_ns(&c->vcpu->machine->clock), past = now - c->steal_at;
 
-    if (c->vcpu->machine->deterministic || now - c->steal_at < STEAL_REFRESH_NS)
+    if (c->vcpu->machine->deterministic || (c->steal_at && past < STEAL_REFRESH_NS))
         return;
-    uint64_t total = run_delay(c), more = total - c->steal_seen;
+    uint64_t ran = thread_ns(), used = ran - c->steal_ran + c->steal_idle;
+    bool known = c->steal_at != 0;
     c->steal_at = now;
-    c->steal_seen = total;
+    c->steal_ran = ran;
+    c->steal_idle = 0;
+    if (!known || past <= used)
+        return;
     uint32_t version = ld_le32(rec + 8);
     mem_host_st32(rec + 8, (version | 1));
-    mem_host_st64(rec, ld_le64(rec) + more);
+    mem_host_st64(rec, ld_le64(rec) + past - used);
     mem_host_st32(rec + 8, (version | 1) + 1);
 }
 
@@ -169,6 +163,7 @@ void kvm_pv_idle_enter(struct x86_cpu *c)
     if (!rec || c->s.pv_idle)
         return;
     c->s.pv_idle = true;
+    c->idle_at = clock_ns(&c->vcpu->machine->clock);
     __atomic_fetch_or(&rec[16], (uint8_t)STEAL_PREEMPTED, __ATOMIC_SEQ_CST);
     steal_written(c);
 }
@@ -181,6 +176,8 @@ void kvm_pv_idle_leave(struct x86_cpu *c)
         return;
     if (c->s.pv_idle && (__atomic_exchange_n(&rec[16], 0, __ATOMIC_SEQ_CST) & STEAL_FLUSH_TLB))
         x86_tlb_flush_all(c);
+    if (c->s.pv_idle && c->idle_at)
+        c->steal_idle += clock_ns(&c->vcpu->machine->clock) - c->idle_at;
     c->s.pv_idle = false;
     steal_refresh(c, rec);
     steal_written(c);

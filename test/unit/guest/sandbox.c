@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest/sandbox_ns.h"
 #include "lib/test.h"
 
 static int work_fd, dir_fd, pair[2];
@@ -131,10 +132,8 @@ static void taken_over_gets_nothing(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     pid_t pid = fork();
     if (!pid) {
-        const struct sandbox_config c = {.run_fd = -1};
-        if (sandbox_enter(&c, &layers, &err))
-            _exit(4);
-        if (layers != SANDBOX_ALL)
+        sandbox_enter(&layers, &err);
+        if (!(layers & SANDBOX_LANDLOCK) || !(layers & SANDBOX_SECCOMP))
             _exit(77);
         attack();
         work();
@@ -149,17 +148,74 @@ static void taken_over_gets_nothing(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void require_is_all_or_error(void **state)
+/* The layer under the filter: what is left of the host's files once all of that were gone. */
+static void the_root_is_empty(void **state)
 {
     int status;
 
     (void)state;
     pid_t pid = fork();
     if (!pid) {
-        const struct sandbox_config c = {.require = true, .run_fd = -1};
         struct error err = {0};
-        int rc = sandbox_enter(&c, &layers, &err);
-        _exit((rc == 0) == (layers == SANDBOX_ALL) && (rc == 0 || err.text[0]) ? 0 : 1);
+        bool own_user, was_root = !geteuid();
+        struct stat st;
+        if (sandbox_namespaces(&own_user, &err) || sandbox_empty_root(&err))
+            _exit(77);
+        if (was_root && !own_user && sandbox_own_user(&err))
+            _exit(77);
+        DENIED(open("/etc/passwd", O_RDONLY));
+        DENIED(open("/proc/self/status", O_RDONLY));
+        DENIED(open("/dev/null", O_RDWR));
+        DENIED(open("/x", O_RDWR | O_CREAT, 0600));
+        DENIED(mkdir("/x", 0700));
+        DENIED(open("..", O_RDONLY | O_TMPFILE | O_RDWR, 0600));
+        must(!stat("/", &st) && st.st_nlink == 2, "an empty root");
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(9),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        DENIED(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&in, sizeof(in)));
+        must(!was_root || own_user || geteuid() != 0, "a user of its own");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        test_skip("this host gives no namespaces");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void *sleeper(void *opaque)
+{
+    (void)opaque;
+    pause();
+    return NULL;
+}
+
+/* What holds is said; nothing is entered half by a process whose threads would stay outside. */
+static void the_report_is_true(void **state)
+{
+    int status;
+
+    (void)state;
+    pid_t pid = fork();
+    if (!pid) {
+        struct error err = {0};
+        char text[SANDBOX_TEXT];
+        pthread_t t;
+        int rc = sandbox_enter(&layers, &err);
+        bool ok = (rc == 0) == (layers == SANDBOX_ALL) && (rc == 0 || err.text[0]);
+        sandbox_print(SANDBOX_ALL, text);
+        ok = ok && !strcmp(text, "user, namespaces, empty root, no privileges, landlock, seccomp");
+        _exit(ok && !pthread_create(&t, NULL, sleeper, NULL) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    pid = fork();
+    if (!pid) {
+        struct error err = {0};
+        pthread_t t;
+        bool ok = !pthread_create(&t, NULL, sleeper, NULL) && sandbox_enter(&layers, &err) &&
+                  !layers && strstr(err.text, "threads");
+        _exit(ok ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -169,7 +225,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_over_gets_nothing),
-        cmocka_unit_test(require_is_all_or_error),
+        cmocka_unit_test(the_root_is_empty),
+        cmocka_unit_test(the_report_is_true),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
