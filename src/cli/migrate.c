@@ -64,6 +64,24 @@ static void print_report(const json_t *r, const struct migrate_args *o)
            number(r, "slowed"), (double)number(r, "stopped_us") / 1000);
 }
 
+static int print_check(const char *guest, const json_t *r, const struct migrate_args *o)
+{
+    const json_t *blockers = json_object_get(r, "blockers"), *text;
+    size_t i;
+
+    if (o->json) {
+        print_report(r, o);
+    } else {
+        json_array_foreach(blockers, i, text)
+            printf("in the way: %s\n", json_string_value(text));
+        json_array_foreach(json_object_get(r, "notes"), i, text)
+            printf("mind: %s\n", json_string_value(text));
+    }
+    if (!json_array_size(blockers))
+        log_notice("%s: nothing is in the way", guest);
+    return json_array_size(blockers) ? EXIT_FAILED : EXIT_OK;
+}
+
 static int move(struct client *c, const char *where, const struct migrate_args *o, json_t **r,
                 struct error *err)
 {
@@ -117,12 +135,13 @@ static int run(int argc, char **argv)
     if (!rc)
         rc = do_it(&c, needs_place ? argv[rest + 1] : NULL, &o, &r, &err);
     client_close(&c);
-    if (!rc && r && !o.check)
-        print_report(r, &o);
+    code = EXIT_OK;
     if (!rc && o.check)
-        log_notice("%s: nothing is in the way", argv[rest]);
+        code = print_check(argv[rest], r, &o);
+    else if (!rc && r)
+        print_report(r, &o);
     json_decref(r);
-    return rc ? guests_failed(&err) : EXIT_OK;
+    return rc ? guests_failed(&err) : code;
 }
 
 static const struct command_example examples[] = {

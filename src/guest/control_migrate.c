@@ -28,6 +28,38 @@ static void done(void *opaque, int rc, const struct error *err)
     control_done(call, rc, err);
 }
 
+static void add(void *opaque, const char *text)
+{
+    json_array_append_new(opaque, json_string(text));
+}
+
+/* What the other host must have, and what does not come along. */
+static json_t *notes(const struct vm *vm)
+{
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < vm->disks.n; i++)
+        json_array_append_new(all, json_sprintf("disk%u is %s: the other side sees it too%s", i,
+                                                vm->disks.path[i],
+                                                vm->disks.readonly[i] ? "" : ", or --copy-disks"));
+    for (unsigned i = 0; i < vm->nics.n; i++)
+        if (vm->nics.is_user[i])
+            json_array_append_new(all, json_sprintf("nic%u is on a user network: its connections are "
+                                                    "reset", i));
+    if (vm->loader_ready)
+        json_array_append_new(all, json_string("it reboots there if the kernel's file is given: --kernel"));
+    return all;
+}
+
+static void check(struct control_call *call)
+{
+    struct vm *vm = control_config(call->control)->vm;
+    json_t *blockers = json_array();
+
+    migrate_blockers(vm, add, blockers);
+    call->result = json_pack("{s:o, s:o}", "blockers", blockers, "notes", notes(vm));
+}
+
 static int migrate(struct control_call *call, struct error *err)
 {
     struct vm *vm = control_config(call->control)->vm;
@@ -41,8 +73,10 @@ static int migrate(struct control_call *call, struct error *err)
     };
     auto_close int fd = control_fd(call);
 
-    if (json_is_true(json_object_get(call->args, "check")))
-        return migrate_check(vm, err); /* and no result */
+    if (json_is_true(json_object_get(call->args, "check"))) {
+        check(call);
+        return 0;
+    }
     if (fd < 0)
         return fail(err, EINVAL, "migrate needs a connected socket");
     int rc = migrate_start(vm, take_fd(&fd), &o, done, call, err);
@@ -56,7 +90,7 @@ static const struct control_arg migrate_args[] = {
     {"compress", 'b', false, "zstd"},
     {"converge", 'b', false, "slow the guest down where it writes faster than the link"},
     {"copy_disks", 'b', false, "send the disks' contents to images that the other side has"},
-    {"check", 'b', false, "do nothing, and refuse if the guest cannot move"},
+    {"check", 'b', false, "do nothing; say what is in the way"},
     {0},
 };
 
@@ -65,7 +99,7 @@ const struct control_command control_migrate = {
     .help = "Move the running guest over a socket to a `quad receive`. Error 115 (EINPROGRESS): the "
             "link died inside the commit and nobody here knows where the guest is",
     .args = migrate_args,
-    .result = "as `migration`",
+    .result = "as `migration`; with check: blockers (each a text), notes (what to mind there)",
     .fds = 1,
     .machine = true,
     .run = migrate,

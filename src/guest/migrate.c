@@ -386,13 +386,17 @@ static void finish(void *opaque)
 
 /* ------------------------------------------------------------------------------------- outside */
 
-int migrate_check(struct vm *vm, struct error *err)
+void migrate_blockers(struct vm *vm, void (*say)(void *opaque, const char *text), void *opaque)
 {
+    if (vm->migrate && (!vm->migrate->over || vm->migrate->doubt))
+        say(opaque, "the guest is moving already");
+    else if (vm->paused)
+        say(opaque, "the guest is paused; try: quad resume, quad save");
     if (vm->gdb)
-        return fail(err, EBUSY, "a debugger holds the guest");
+        say(opaque, "a debugger holds the guest");
     if (vm->machine.tape || vm->machine.deterministic)
-        return fail(err, ENOTSUP, "a deterministic guest's time is its own; it cannot move");
-    return save_machine_check(&vm->machine, err);
+        say(opaque, "a deterministic guest's time is its own; it cannot move");
+    save_machine_blockers(&vm->machine, say, opaque);
 }
 
 static void forget(struct vm *vm)
@@ -414,15 +418,12 @@ int migrate_start(struct vm *vm, int fd, const struct migrate_options *o,
                   void (*done)(void *opaque, int rc, const struct error *err), void *opaque,
                   struct error *err)
 {
-    int rc = vm->migrate && (!vm->migrate->over || vm->migrate->doubt)
-                 ? fail(err, EBUSY, "the guest is moving already")
-                 : migrate_check(vm, err);
+    struct error found = {0};
 
-    if (!rc && vm->paused)
-        rc = fail(err, EBUSY, "the guest is paused; try: quad resume, quad save");
-    if (rc) {
+    migrate_blockers(vm, save_first_blocker, &found);
+    if (found.code) {
         close(fd);
-        return rc;
+        return fail(err, found.code, "%s", found.text);
     }
     forget(vm);
     struct migrate *g = vm->migrate = xcalloc(1, sizeof(*g));
@@ -445,7 +446,7 @@ int migrate_start(struct vm *vm, int fd, const struct migrate_options *o,
             g->report.total += vm->disks.readonly[i] ? 0 : vm->disks.blk[i]->size;
         vm_go_on(vm);
     }
-    rc = pthread_create(&g->thread, NULL, migrate_thread, g);
+    int rc = pthread_create(&g->thread, NULL, migrate_thread, g);
     if (rc) {
         close(fd);
         forget(vm);

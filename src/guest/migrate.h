@@ -28,8 +28,8 @@ struct migrate_report {
     uint64_t rate, ms, stopped_us; /* bytes a second; whole time; how long the guest stood still */
 };
 
-/* Why this guest cannot move; 0: it can. */
-int migrate_check(struct vm *vm, struct error *err);
+/* All that keeps this guest from moving now, one text each. */
+void migrate_blockers(struct vm *vm, void (*say)(void *opaque, const char *text), void *opaque);
 
 /* Takes fd. `done` is called once, on the loop's thread: 0 (the guest has gone; vm_run returns soon),
  * -EINPROGRESS in *err: in doubt, else it goes on here. */

@@ -61,6 +61,7 @@ static int open_net(struct nics *n, const struct nic_config *c, const struct opt
     if (rc)
         return rc;
     n->limited[n->n] = strcmp(c->back, "null") ? inner : NULL;
+    n->is_user[n->n] = user;
     n->rate[n->n] = c->rate;
     if (c->rate)
         net_fd_limit(inner, c->rate, c->rate);

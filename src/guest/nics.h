@@ -19,6 +19,7 @@ struct nics {
     struct net *net[NICS_MAX];   /* the networks */
     struct net *front[NICS_MAX]; /* what the devices use: the same, or a tape before it */
     struct net *limited[NICS_MAX]; /* what net_fd_limit() takes, part of net; NULL: nothing */
+    bool is_user[NICS_MAX];
     uint64_t rate[NICS_MAX];       /* bytes a second; 0: no limit */
     struct net_forward forwards[FORWARDS_MAX];
     unsigned n_forwards;

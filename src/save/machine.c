@@ -36,21 +36,42 @@ const struct state save_slot_state = {"slot", 1, sizeof(struct slot_record), slo
 
 /* ------------------------------------------------------------------------------------ writing */
 
-int save_machine_check(const struct machine *m, struct error *err)
+void save_machine_blockers(const struct machine *m, void (*tell)(void *opaque, const char *text),
+                           void *opaque)
 {
-    if (m->persona && strcmp(m->persona->name, "pc"))
-        return fail(err, ENOTSUP, "a guest of persona %s cannot be saved yet", m->persona->name);
+    char text[256];
+
+    if (m->persona && strcmp(m->persona->name, "pc")) {
+        snprintf(text, sizeof(text), "a guest of persona %s cannot be saved yet", m->persona->name);
+        tell(opaque, text);
+        return;
+    }
     list_for_each(it, &m->devs) {
         const struct dev *d = list_entry(it, struct dev, node);
-        if (!d->type->state)
-            return fail(err, ENOTSUP, "device %s (%s) has no saved state", d->name, d->type->name);
-        if (d->type->blocker) {
-            const char *why = d->type->blocker(d);
-            if (why)
-                return fail(err, ENOTSUP, "device %s (%s): %s", d->name, d->type->name, why);
-        }
+        const char *why = !d->type->state     ? "it has no saved state"
+                          : d->type->blocker ? d->type->blocker(d)
+                                             : NULL;
+        if (!why)
+            continue;
+        snprintf(text, sizeof(text), "device %s (%s): %s", d->name, d->type->name, why);
+        tell(opaque, text);
     }
-    return 0;
+}
+
+void save_first_blocker(void *opaque, const char *text)
+{
+    struct error *err = opaque;
+
+    if (!err->code)
+        fail(err, ENOTSUP, "%s", text);
+}
+
+int save_machine_check(const struct machine *m, struct error *err)
+{
+    struct error found = {0};
+
+    save_machine_blockers(m, save_first_blocker, &found);
+    return found.code ? fail(err, found.code, "%s", found.text) : 0;
 }
 
 void save_machine_settle(struct machine *m)

@@ -22,6 +22,13 @@ struct machine;
 /* Can all of it be saved? The first thing that cannot is named. */
 int save_machine_check(const struct machine *m, struct error *err);
 
+/* All of them, one text each. */
+void save_machine_blockers(const struct machine *m, void (*tell)(void *opaque, const char *text),
+                           void *opaque);
+
+/* A `tell` that keeps the first one in the struct error at opaque, which was all zeros. */
+void save_first_blocker(void *opaque, const char *text);
+
 /* Bring records up to date: in-flight I/O has ended, its answers are in the guest's memory. After
  * this nothing changes records or memory before the machine goes on. */
 void save_machine_settle(struct machine *m);

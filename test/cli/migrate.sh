@@ -61,7 +61,12 @@ at "$here" "$QUAD" run -d --name web --mode full --engine "$engine" -m 128M --di
     --kernel "$guests/cloud/vmlinuz" --initrd "$initrd" \
     --append 'console=ttyS0 quad.run="sh /check/count"'
 counts
-at "$here" "$QUAD" migrate --check web
+at "$here" "$QUAD" migrate --check web >"$out" || die "something is in the way: $(cat "$out")"
+grep -q "mind: disk0 is $disk" "$out" || die "no word about the disk"
+at "$here" "$QUAD" pause web
+at "$here" "$QUAD" migrate --check web >"$out" && die "nothing is in a paused guest's way"
+grep -q 'in the way: the guest is paused' "$out" || die "no blocker named"
+at "$here" "$QUAD" resume web
 
 # the destination fails: the guest stays, and goes on
 for fault in ready:fail ready:kill loaded:fail loaded:cut loaded:kill; do

@@ -75,14 +75,14 @@ static void run(struct cycle *c)
     if (c->after_ms)
         assert_int_equal(pthread_create(&thread, NULL, alarm_thread, c), 0);
     enum vm_end end = vm_run(c->vm, &err);
-    if (end != VM_SAVED && end != VM_POWEROFF)
-        fail_msg("the guest ended (%d): %s", end, err.text);
     pthread_mutex_lock(&c->lock);
     c->over = true;
     pthread_cond_signal(&c->cond);
     pthread_mutex_unlock(&c->lock);
     if (c->after_ms)
-        pthread_join(thread, NULL);
+        pthread_join(thread, NULL); /* it uses *c, which a failure leaves */
+    if (end != VM_SAVED && end != VM_POWEROFF)
+        fail_msg("the guest ended (%d): %s", end, err.text);
 }
 
 /* Boot; save every after_ms; all output of the console. */
