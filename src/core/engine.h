@@ -73,6 +73,10 @@ struct engine_type {
     int (*offers)(const void *cpu_model, struct error *err);
     void (*debug)(struct vcpu *vcpu);
     void (*dump)(struct engine *eng, const char *what, FILE *out);
+    /* A device of the host that it opens by itself where it can, and how it gets a descriptor of it
+     * (which it takes) in a process that cannot. */
+    const char *host_device;
+    void (*hand_in)(int fd);
     void (*show)(FILE *out); /* what it has found out about this host, lines for a person */
 };
 

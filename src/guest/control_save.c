@@ -74,7 +74,7 @@ const struct control_command control_snapshot_drop = {
 static int engine(struct control_call *call, struct error *err)
 {
     struct vm *vm = control_config(call->control)->vm;
-    int rc = vm_switch_engine(vm, control_string(call, "name"), err);
+    int rc = vm_switch_engine(vm, control_string(call, "name"), control_fd(call), err);
 
     if (!rc)
         call->result = json_pack("{s:s, s:s, s:i}", "engine", vm->machine.engine.type->name, "way",
@@ -89,9 +89,11 @@ static const struct control_arg engine_args[] = {
 
 const struct control_command control_engine = {
     .name = "engine",
-    .help = "Go on under another engine; the guest does not notice",
+    .help = "Go on under another engine; the guest does not notice. One that stands on a device of the host "
+            "(`/dev/kvm`) gets its descriptor with the request: the guest's process can open nothing",
     .args = engine_args,
     .result = "engine, way, and switches: how often it was changed",
+    .fds = 1,
     .machine = true,
     .run = engine,
 };

@@ -25,14 +25,19 @@
 #define FS_IOCTL (UINT64_C(1) << 15)    /* ABI 5 */
 #define NET_TCP UINT64_C(3)             /* ABI 4: bind and connect */
 
+/* While this may still be done: no program that is run could get them. */
+static void drop_bounding(void)
+{
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
 static int drop_privileges(struct error *err)
 {
     struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {{0}};
     const struct rlimit zero = {0, 0};
 
-    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* an ordinary user may not, and need not */
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     setrlimit(RLIMIT_CORE, &zero);
     if (syscall(SYS_capset, &h, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -200,6 +205,7 @@ static unsigned own_world(struct error *first)
         if (holds(sandbox_empty_root(&err), &err, first))
             on |= SANDBOX_ROOT;
     }
+    drop_bounding(); /* an ordinary user without namespaces may not, and need not */
     if (was_root && !own_user && holds(sandbox_own_user(&err), &err, first))
         on |= SANDBOX_USER;
     return on;

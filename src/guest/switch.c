@@ -44,8 +44,9 @@ static int change(struct vm *vm, const struct engine_type *to, struct error *err
     return rc;
 }
 
-int vm_switch_engine(struct vm *vm, const char *name, struct error *err)
+int vm_switch_engine(struct vm *vm, const char *name, int device_fd, struct error *err)
 {
+    auto_close int fd = device_fd;
     const struct engine_type *to;
     int rc = registry_find_engine(name, &to, err);
 
@@ -55,6 +56,8 @@ int vm_switch_engine(struct vm *vm, const char *name, struct error *err)
         return fail(err, EBUSY, "a debugger holds the guest");
     if (to == vm->machine.engine.type)
         return 0;
+    if (fd >= 0 && to->hand_in)
+        to->hand_in(take_fd(&fd));
     if (!can(to, &vm->machine, err))
         return -err->code;
     machine_stop(&vm->machine);
@@ -88,7 +91,7 @@ static void switch_ready(void *opaque, unsigned events)
     (void)events;
     if (read(vm->switch_fd, &n, sizeof(n)) != (ssize_t)sizeof(n) || vm->end != VM_RUNNING)
         return;
-    if (vm_switch_engine(vm, next_engine(vm)->name, &err))
+    if (vm_switch_engine(vm, next_engine(vm)->name, -1, &err))
         log_error("--switch-every: %s", err.text);
 }
 

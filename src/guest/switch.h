@@ -13,8 +13,9 @@
 
 struct vm;
 
-/* On failure the guest goes on under the old engine. */
-int vm_switch_engine(struct vm *vm, const char *name, struct error *err);
+/* On failure the guest goes on under the old engine. device_fd: what the new one stands on
+ * (engine_type.host_device), taken; -1: none was handed in. */
+int vm_switch_engine(struct vm *vm, const char *name, int device_fd, struct error *err);
 
 /* --switch-every: to the next engine that works here, every ms milliseconds, from now on. */
 int switch_every(struct vm *vm, uint64_t ms, struct error *err);

@@ -76,8 +76,11 @@ static inline struct kvm_cpu *kvm_cpu_of(const struct vcpu *v)
     return x86_cpu_of(v)->engine;
 }
 
+#define KVM_DEVICE "/dev/kvm"
+
 /* kvm_dev.c. The descriptor stays open: a process may be locked up when it wants a machine. */
 int kvm_dev(struct error *err); /* or a negative errno */
+void kvm_dev_hand_in(int fd); /* takes fd */
 int kvm_dev_new_vm(struct error *err);
 bool kvm_has(int fd, unsigned cap);
 uint64_t kvm_host_khz(void); /* of this host's TSC; 0: unknown */

@@ -36,9 +36,19 @@ static const struct {
     {KVM_CAP_X86_USER_SPACE_MSR, "model-specific registers in user space"},
 };
 
+static int handed_fd = -1; /* as a sandboxed process got it */
+
+void kvm_dev_hand_in(int fd)
+{
+    pthread_mutex_lock(&dev_lock);
+    base_close_fd(&handed_fd);
+    handed_fd = fd;
+    pthread_mutex_unlock(&dev_lock);
+}
+
 static int open_dev(struct error *err)
 {
-    auto_close int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    auto_close int fd = handed_fd >= 0 ? take_fd(&handed_fd) : open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
 
     if (fd < 0)
         return errno == ENOENT ? fail(err, ENOENT, "there is no /dev/kvm")

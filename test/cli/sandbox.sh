@@ -41,10 +41,24 @@ done
 cp "$TEST_TMP/console" "$out"
 want '^net ok'
 "$QUAD" set closed cpu.cap=50% disk.0.size=32M disk.0.iops=1000
+# all or none: what was taken before a refusal goes back
+"$QUAD" set closed cpu.cap=70% disk.0.size=16M disk.0.iops=7 2>"$out" && die "a disk shrank"
+cat "$out"
+want 'others have their old values'
+"$QUAD" set closed >"$out"
+want '^cpu.cap=50'
+want '^disk.0.iops=1000'
 "$QUAD" pause closed
 "$QUAD" resume closed
 "$QUAD" stat closed >"$out"
 want '^vcpu1.cpu_ms'
+# another engine's device is handed in; whether it can run this guest is another matter
+if [ -w /dev/kvm ]; then
+    "$QUAD" set closed engine=kvm >"$out" 2>&1 || :
+    cat "$out"
+    never 'does not open|there is no /dev/kvm'
+    "$QUAD" set closed "engine=${QUAD_ENGINE:-jit}"
+fi
 "$QUAD" reset closed
 "$QUAD" stop -t 1 closed
 [ -z "$(ls "$QUAD_RUN_DIR")" ] || die "something is left behind"
