@@ -256,6 +256,10 @@ bool mem_discard(struct mem *mem, uint64_t gpa, uint64_t len)
     return true;
 }
 
+/* Changes of code on a page: after so many its flag stays set, but for one change in so many. */
+#define CHANGES_FEW 8
+#define CHANGES_KEPT 64
+
 void mem_page_written(struct mem *mem, struct mem_slot *slot, uint64_t offset)
 {
     size_t page = offset / PAGE_SIZE_4K;
@@ -263,9 +267,14 @@ void mem_page_written(struct mem *mem, struct mem_slot *slot, uint64_t offset)
 
     if (!(old & PAGE_CODE))
         return;
-    /* The generation first: whoever finds the flag clear then finds the new generation. */
-    __atomic_add_fetch(&slot->gen[page], 1, __ATOMIC_SEQ_CST);
-    __atomic_fetch_and(&slot->flags[page], (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
+    /* The generation first: whoever finds the flag clear then finds the new generation. And again
+     * behind it, for whoever found the flag still set. A page whose code has changed often keeps its
+     * flag for a while: setting it is dear. */
+    uint32_t gen = __atomic_add_fetch(&slot->gen[page], 1, __ATOMIC_SEQ_CST);
+    if (gen < CHANGES_FEW || gen % CHANGES_KEPT == 0) {
+        __atomic_fetch_and(&slot->flags[page], (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
+        __atomic_add_fetch(&slot->gen[page], 1, __ATOMIC_SEQ_CST);
+    }
     if (mem->touched)
         mem->touched(mem->touched_opaque, slot, offset & ~(PAGE_SIZE_4K - 1), PAGE_SIZE_4K);
 }

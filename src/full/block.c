@@ -35,9 +35,14 @@ static size_t hash_of(uint64_t gpa, uint32_t mode)
                     (64 - HASH_BITS));
 }
 
+static uint8_t *bytes_of(struct block *b)
+{
+    return (uint8_t *)&b->insns[b->n];
+}
+
 static size_t size_of(const struct block *b)
 {
-    return ALIGN_UP(sizeof(*b) + b->n * sizeof(b->insns[0]), (size_t)16);
+    return ALIGN_UP(sizeof(*b) + b->n * sizeof(b->insns[0]) + b->bytes, (size_t)16);
 }
 
 /* A few blocks are taken out one by one. */
@@ -56,7 +61,7 @@ void block_cache_clear(struct block_cache *bc)
 
 static struct block *block_alloc(struct block_cache *bc)
 {
-    size_t most = sizeof(struct block) + BLOCK_INSNS_MAX * sizeof(struct x86_insn);
+    size_t most = sizeof(struct block) + BLOCK_INSNS_MAX * (sizeof(struct x86_insn) + 15);
 
     if (bc->used + most > ARENA_SIZE) {
         block_cache_clear(bc);
@@ -160,7 +165,9 @@ static struct block *decode(struct block_cache *bc, struct x86_cpu *c, uint64_t 
     size_t p = (gpa - slot->gpa) / PAGE_SIZE_4K;
     b->genp = &slot->gen[p];
     b->gen = mem_mark_code(c->mem, slot, p * PAGE_SIZE_4K);
-    if (!decode_run(c, b, page, lin & 0xfff))
+    if (decode_run(c, b, page, lin & 0xfff))
+        memcpy(bytes_of(b), page + (lin & 0xfff), b->bytes);
+    else
         decode_gathered(c, b, lin);
     block_keep(bc, b);
     return b;
@@ -176,6 +183,23 @@ static bool second_page_ok(struct x86_cpu *c, const struct block *b, uint64_t li
         return true;
     x86_fetch_page(c, (lin | 0xfff) + 1, &gpa, &slot);
     return gpa == b->gpa2 && *b->genp2 == b->gen2;
+}
+
+/* The page was written since: are the block's bytes what they were? */
+static bool is_same(struct block_cache *bc, struct x86_cpu *c, struct block *b, const uint8_t *page,
+                    struct mem_slot *slot)
+{
+    if (b->genp2 || !page || !slot || (b->gpa & 0xfff) + b->bytes > PAGE_SIZE_4K)
+        return false;
+    uint32_t gen = mem_mark_code(c->mem, slot, (b->gpa & X86_PAGE_MASK) - slot->gpa);
+    if (memcmp(bytes_of(b), page + (b->gpa & 0xfff), b->bytes))
+        return false;
+    bc->n_same++;
+    b->gen = gen;
+    b->code = NULL;
+    b->heat = b->taken = 0;
+    b->churn += b->churn < UINT8_MAX;
+    return true;
 }
 
 struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin)
@@ -194,7 +218,7 @@ struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin
             link = &b->next;
             continue;
         }
-        if (block_is_fresh(b) && second_page_ok(c, b, lin))
+        if (block_is_fresh(b) ? second_page_ok(c, b, lin) : is_same(bc, c, b, page, slot))
             return b;
         bc->n_stale++;
         churn = MIN(b->churn + 1, UINT8_MAX);

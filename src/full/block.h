@@ -9,6 +9,9 @@
  * generation (core/mem.h) is what it was when the bytes were read.
  *
  * An instruction that crosses a page end is a block of its own with a second page to check.
+ *
+ * A block keeps the bytes that it was decoded from, behind its instructions: where the page was
+ * written but they are the same, it is good again (data beside code). Its translation is not.
  */
 #ifndef QUAD_FULL_BLOCK_H
 #define QUAD_FULL_BLOCK_H
@@ -45,7 +48,7 @@ struct block_cache {
     struct block **hash;
     uint8_t *arena;
     size_t used;
-    uint64_t n_decoded, n_stale, n_full; /* counters */
+    uint64_t n_decoded, n_stale, n_same, n_full; /* counters */
 };
 
 void block_cache_init(struct block_cache *bc);

@@ -21,6 +21,8 @@
 
 /* Times that a block is run by its operations' functions before it is worth translating. */
 #define HEAT 2
+/* Blocks that are run so within one call from native code. */
+#define COLD_RUN 8
 #define CODE_SIZE ((size_t)64 << 20)
 /* Far jumps that the jump cache serves before one is linked. */
 #define RELINK 16
@@ -87,7 +89,7 @@ static struct jump *jump_of(struct jump *jumps, uint64_t lin, uint32_t tag)
 
 static bool is_jump(const struct jump *j, uint64_t lin, uint32_t tag)
 {
-    return j->lin == lin && j->tag == tag && block_is_fresh(j->block);
+    return j->lin == lin && j->tag == tag && block_is_fresh(j->block) && j->code == j->block->code;
 }
 
 /* One instruction by its function; RIP is then where it leads. */
@@ -134,19 +136,58 @@ static bool may_go_on(const struct jit_vcpu *jv, const struct x86_cpu *c)
            !__atomic_load_n(&c->scratch[JIT_REQUEST], __ATOMIC_RELAXED);
 }
 
+/* Code that keeps changing has to run longer between two changes. */
+static uint32_t heat_needed(const struct block *b)
+{
+    return HEAT << MIN(b->churn, 6);
+}
+
+/* Whether b ended in a branch that was taken: which way a unit goes on. */
+static void note_branch(struct block *b, uint64_t from, uint64_t to)
+{
+    b->taken += to != from + b->bytes;
+}
+
+/* Run the block at RIP by its functions if it is not due for translation: a few of these between
+ * native code are not worth leaving it. */
+static bool run_cold(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin, uint32_t tag)
+{
+    const struct jump *j = jump_of(jv->cold_jumps, lin, tag);
+
+    if (c->s.intr_shadow || !is_jump(j, lin, tag))
+        return false;
+    struct block *b = j->block;
+    if (b->poll || b->heat >= heat_needed(b))
+        return false;
+    b->heat++;
+    jv->n_interp++;
+    flags_in(c);
+    run_block(c, b, UINT64_MAX);
+    flags_out(c);
+    note_branch(b, lin, c->s.r[X86_RIP]);
+    tag_of(jv, c);
+    c->scratch[JIT_SIMD] = simd_word(c);
+    return true;
+}
+
 /* The code at RIP, or NULL. A shadow ends where it begins, unless it leaves before it has run. */
 const void *jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64_t off_next)
 {
     struct jit_vcpu *jv = c->engine;
+    const struct jump *j;
 
     one(c, in, off_next);
-    if (!may_go_on(jv, c))
-        return NULL;
-    uint64_t lin = c->s.r[X86_RIP];
-    uint32_t tag = (uint32_t)c->scratch[JIT_TAG];
-    const struct jump *j = jump_of(jv->jumps, lin, tag);
-    if (!is_jump(j, lin, tag))
-        return NULL;
+    for (unsigned n = 0;; n++) {
+        if (!may_go_on(jv, c))
+            return NULL;
+        uint64_t lin = c->s.r[X86_RIP];
+        uint32_t tag = (uint32_t)c->scratch[JIT_TAG];
+        j = jump_of(jv->jumps, lin, tag);
+        if (is_jump(j, lin, tag))
+            break;
+        if (n == COLD_RUN || !run_cold(jv, c, lin, tag))
+            return NULL;
+    }
     c->s.r[X86_RIP] &= ~UINT64_C(0xfff);
     jv->shadow = c->s.intr_shadow;
     jv->shadow_at = c->scratch[JIT_NATIVE];
@@ -266,7 +307,7 @@ static struct block *find(struct jit_vcpu *jv, struct x86_cpu *c, uint64_t lin)
     if (likely(is_jump(j, lin, tag)))
         return j->block;
     j = jump_of(jv->cold_jumps, lin, tag);
-    if (is_jump(j, lin, tag) && !j->block->code)
+    if (is_jump(j, lin, tag))
         return j->block;
     struct block *b = block_find(&jv->blocks, c, lin);
     if (jv->n_full != jv->blocks.n_full) { /* the arena began anew under all code */
@@ -393,18 +434,6 @@ static bool requests_armed(struct vcpu *v, struct x86_cpu *c)
         return true;
     __atomic_store_n(&c->scratch[JIT_REQUEST], UINT64_C(0), __ATOMIC_SEQ_CST);
     return !__atomic_load_n(&v->request, __ATOMIC_SEQ_CST);
-}
-
-/* Whether b ended in a branch that was taken: which way a unit goes on. */
-static void note_branch(struct block *b, uint64_t from, uint64_t to)
-{
-    b->taken += to != from + b->bytes;
-}
-
-/* Code that keeps changing has to run longer between two changes. */
-static uint32_t heat_needed(const struct block *b)
-{
-    return HEAT << MIN(b->churn, 6);
 }
 
 static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c)
@@ -653,12 +682,12 @@ static void jit_dump(struct engine *eng, const char *what, FILE *out)
                 "vcpu%u: instructions %" PRIu64 " native %" PRIu64 " helpers %" PRIu64
                 " entries %" PRIu64 " went-on %" PRIu64 " interpreted-blocks %" PRIu64 " translated %" PRIu64
                 " links %" PRIu64 " blocks-in-units %" PRIu64 " code-bytes %zu cold-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
-                " stale %" PRIu64 " faults %" PRIu64 " polls %" PRIu64 " tlb-fills %" PRIu64
+                " stale %" PRIu64 " same %" PRIu64 " faults %" PRIu64 " polls %" PRIu64 " tlb-fills %" PRIu64
                 " tlb-flushes %" PRIu64 " tlb-page-flushes %" PRIu64 "\n",
                 i, c->icount, c->scratch[JIT_NATIVE], jv->n_helper, jv->n_enter, jv->n_go_on, jv->n_interp,
                 jv->n_translated, jv->n_links, jv->n_unit_blocks, jv->code.used,
                 jv->code.cold_used - jv->code.cold_base, jv->n_flush, jv->blocks.n_decoded,
-                jv->blocks.n_stale, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,
+                jv->blocks.n_stale, jv->blocks.n_same, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,
                 mmu->n_flush_page);
         dump_helpers(jv, c, i, out);
     }
