@@ -7,12 +7,14 @@
 #include "base/log.h"
 #include "cli/guests.h"
 #include "guest/move.h"
+#include "guest/move_tls.h"
 
 extern const struct command command_migrate;
 
 struct migrate_args {
     uint64_t bandwidth, downtime, rounds;
     const char *resolve;
+    struct move_tls tls;
     bool compress, converge, copy_disks, check, cancel, status, json, help;
 };
 
@@ -29,6 +31,10 @@ static const struct opt options[] = {
         .help = "less to send, more to compute"),
     OPT(struct migrate_args, copy_disks, .name = "copy-disks", .kind = OPT_FLAG,
         .help = "send the disks, too: the other side has images of its own, of the same sizes"),
+    OPT(struct migrate_args, tls.folder, .name = "tls", .kind = OPT_STRING, .arg = "DIR",
+        .help = "encrypted, with DIR/ca.pem, cert.pem, key.pem: both sides show certificates"),
+    OPT(struct migrate_args, tls.psk, .name = "tls-psk", .kind = OPT_STRING, .arg = "FILE",
+        .help = "encrypted, by a key that both sides have: a line NAME:HEX"),
     OPT(struct migrate_args, check, .name = "check", .kind = OPT_FLAG,
         .help = "say what is in the way of a move, and do nothing"),
     OPT(struct migrate_args, status, .name = "status", .kind = OPT_FLAG, .help = "how a move goes"),
@@ -88,12 +94,15 @@ static int move(struct client *c, const char *where, const struct migrate_args *
     auto_close int fd = -1;
     int rc = o->check ? 0 : move_connect(where, &fd, err);
 
+    if (!rc && !o->check && move_tls_wanted(&o->tls))
+        rc = move_tls_wrap(&fd, &o->tls, where, err);
     if (rc)
         return rc;
-    json_t *args = json_pack("{s:I, s:I, s:I, s:b, s:b, s:b, s:b}", "bandwidth", (json_int_t)o->bandwidth,
+    json_t *args = json_pack("{s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:b}", "bandwidth", (json_int_t)o->bandwidth,
                              "downtime", (json_int_t)o->downtime, "rounds", (json_int_t)o->rounds,
                              "compress", o->compress, "copy_disks",
-                             o->copy_disks, "converge", o->converge, "check", o->check);
+                             o->copy_disks, "converge", o->converge, "check", o->check, "remote",
+                             where && strncmp(where, "unix:", 5));
     rc = client_call_fds(c, "migrate", args, &fd, o->check ? 0 : 1, r, err);
     json_decref(args);
     return rc;
@@ -146,6 +155,7 @@ static int run(int argc, char **argv)
 
 static const struct command_example examples[] = {
     {"quad migrate web tcp:10.0.0.2:4711", "to a host where quad receive waits"},
+    {"quad migrate --tls-psk key web tcp:10.0.0.2:4711", "encrypted; quad receive has the same file"},
     {"quad migrate --check web", "is anything in the way?"},
     {"quad migrate --status web", "how it goes"},
     {NULL, NULL},
@@ -159,7 +169,7 @@ const struct command command_migrate = {
             "there. Whatever breaks before that, it goes on here. If the link dies just while it is "
             "handed over, it stays paused here until --resolve says where it is: it never runs twice. "
             "With --copy-disks what the disks hold goes with it, and the images here are old from then "
-            "on. Memory travels as it is: use a link that nobody else reads.",
+            "on. Without --tls or --tls-psk memory travels as it is: use a link that nobody else reads.",
     .options = options,
     .examples = examples,
     .run = run,

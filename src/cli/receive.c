@@ -7,17 +7,23 @@
 #include "base/log.h"
 #include "cli/runner.h"
 #include "guest/move.h"
+#include "guest/move_tls.h"
 #include "guest/receive.h"
 
 extern const struct command command_receive;
 
 struct receive_args {
+    struct move_tls tls;
     bool as_saved, help;
 };
 
 static const struct opt options[] = {
     OPT(struct receive_args, as_saved, .name = "as-saved", .kind = OPT_FLAG,
         .help = "open the disks, networks and files that the guest names itself"),
+    OPT(struct receive_args, tls.folder, .name = "tls", .kind = OPT_STRING, .arg = "DIR",
+        .help = "encrypted, with DIR/ca.pem, cert.pem, key.pem: who sends shows a certificate, too"),
+    OPT(struct receive_args, tls.psk, .name = "tls-psk", .kind = OPT_STRING, .arg = "FILE",
+        .help = "encrypted, by a key that both sides have: a line NAME:HEX"),
     OPT(struct receive_args, help, .name = "help", .letter = 'h', .kind = OPT_FLAG,
         .help = "this help"),
     OPT_END,
@@ -41,7 +47,8 @@ static int receive(const struct receive_args *o, const char *where, struct guest
     auto_close int fd = -1;
     int code;
 
-    if (accept_one(where, &fd, &err))
+    if (accept_one(where, &fd, &err) ||
+        (move_tls_wanted(&o->tls) && move_tls_wrap(&fd, &o->tls, NULL, &err)))
         return command_failed(&err);
     if (saved_open(&s, fd, given, o->as_saved, &err)) {
         receive_refuse(&s, &err);
@@ -94,7 +101,7 @@ const struct command command_receive = {
             "quad restore: what of this host it gets. Its disks must be the same images, seen from "
             "both hosts, locked by whoever runs the guest; or images of the same size that are filled "
             "(quad migrate --copy-disks). Whoever can connect can send a "
-            "guest: choose a place that only you reach.",
+            "guest: choose a place that only you reach, or put --tls or --tls-psk before it.",
     .options = options,
     .examples = examples,
     .run = run,

@@ -69,6 +69,7 @@ static int migrate(struct control_call *call, struct error *err)
         .rounds = (unsigned)MAX(control_integer(call, "rounds", 30), 1),
         .compress = json_is_true(json_object_get(call->args, "compress")),
         .copy_disks = json_is_true(json_object_get(call->args, "copy_disks")),
+        .remote = json_is_true(json_object_get(call->args, "remote")),
         .converge = json_is_true(json_object_get(call->args, "converge")),
     };
     auto_close int fd = control_fd(call);
@@ -90,6 +91,7 @@ static const struct control_arg migrate_args[] = {
     {"compress", 'b', false, "zstd"},
     {"converge", 'b', false, "slow the guest down where it writes faster than the link"},
     {"copy_disks", 'b', false, "send the disks' contents to images that the other side has"},
+    {"remote", 'b', false, "the socket is local, and leads to another host"},
     {"check", 'b', false, "do nothing; say what is in the way"},
     {0},
 };

@@ -313,7 +313,7 @@ static int commit(struct migrate *g, struct error *err)
     save_machine_settle(&vm->machine);
     TRACE(migrate_stage, "settled");
     if (!g->options.copy_disks)
-        rc = disks_give(&vm->disks, move_is_local(g->fd), err);
+        rc = disks_give(&vm->disks, !g->options.remote && move_is_local(g->fd), err);
     if (rc)
         return rc;
     TRACE(migrate_stage, "disks given");

@@ -18,6 +18,7 @@ struct migrate_options {
     uint64_t downtime_ms; /* how long the guest may stand still; the goal */
     unsigned rounds;      /* at most; then it stops whatever is left */
     bool compress, converge; /* converge: slow the guest down where it writes too fast */
+    bool remote; /* the other host sees disks only as they are on the storage, whatever the socket is */
     bool copy_disks; /* the other side has images of its own, of the same sizes */
 };
 
