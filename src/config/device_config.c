@@ -42,6 +42,14 @@ const struct opt nic_options_table[] = {
     OPT_END,
 };
 
+static const struct opt vsock_options_table[] = {
+    OPT(struct vsock_config, cid, .name = "cid", .kind = OPT_UINT, .min = 3, .max = UINT32_MAX - 1,
+        .help = "the guest's address (3)"),
+    OPT(struct vsock_config, path, .name = "unix", .kind = OPT_STRING, .arg = "PATH",
+        .help = "the host's socket"),
+    OPT_END,
+};
+
 /* WORD[,option[=value]]...: the word, and the options as if they stood on a command line. */
 static int parse(const struct opt *table, void *record, char *text, const char **word,
                  struct error *err)
@@ -121,5 +129,24 @@ int nic_config_parse(struct nic_config *c, const char *text, struct error *err)
 void nic_config_free(struct nic_config *c)
 {
     opt_free(nic_options_table, c);
+    free(take_ptr(c->text));
+}
+
+int vsock_config_parse(struct vsock_config *c, const char *text, struct error *err)
+{
+    const char *word;
+
+    *c = (struct vsock_config){.cid = 3, .text = xasprintf(",%s", text)};
+    int rc = parse(vsock_options_table, c, c->text, &word, err);
+    if (rc) {
+        vsock_config_free(c);
+        return error_prefix(err, "--vsock %s", text);
+    }
+    return 0;
+}
+
+void vsock_config_free(struct vsock_config *c)
+{
+    opt_free(vsock_options_table, c);
     free(take_ptr(c->text));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * device_config: what one --disk or --nic says: WHAT[,option[=value]]..., by a table of options as
+ * device_config: what one --disk, --nic or --vsock says: WHAT[,option[=value]]..., by a table of options as
  * everywhere. The record keeps its own copy of the text.
  */
 #ifndef QUAD_CONFIG_DEVICE_CONFIG_H
@@ -25,11 +25,19 @@ struct nic_config {
     char *text;
 };
 
+struct vsock_config {
+    uint64_t cid;
+    const char *path; /* of the host's socket; NULL: nobody is there */
+    char *text;
+};
+
 extern const struct opt disk_options_table[], nic_options_table[];
 
 int disk_config_parse(struct disk_config *c, const char *text, struct error *err);
 void disk_config_free(struct disk_config *c);
 int nic_config_parse(struct nic_config *c, const char *text, struct error *err);
 void nic_config_free(struct nic_config *c);
+int vsock_config_parse(struct vsock_config *c, const char *text, struct error *err);
+void vsock_config_free(struct vsock_config *c);
 
 #endif

@@ -34,6 +34,8 @@ const struct opt guest_options[] = {
         .help = "a memory balloon: free memory goes back to the host, and it can be asked for more"),
     OPT(struct guest_config, agent, .name = "agent", .kind = OPT_STRING, .arg = "WHERE",
         .help = "the channel of qemu-guest-agent: socket:PATH, file:PATH, null (an image's own socket)"),
+    OPT(struct guest_config, vsock, .name = "vsock", .kind = OPT_STRING, .arg = "[cid=N][,unix=PATH]",
+        .help = "sockets between guest and host; the host's are PATH (to the guest) and PATH_PORT (from it)"),
     OPT(struct guest_config, zone.tty, .name = "tty", .letter = 't', .kind = OPT_FLAG,
         .help = "zone: its program has a terminal"),
     OPT(struct guest_config, zone.interactive, .name = "interactive", .letter = 'i',

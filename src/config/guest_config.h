@@ -35,6 +35,7 @@ struct guest_config {
     const char *image; /* name or file that the guest's own disk stands on */
     const char *hostname, *user_data;
     bool balloon;
+    const char *vsock; /* cid=N,unix=PATH */
     const char *agent; /* where qemu-guest-agent's channel leads */
     struct opt_list users, ssh_keys, shares;
     bool rm; /* nothing of the guest is kept */

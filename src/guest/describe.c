@@ -287,6 +287,17 @@ static void drop_list(struct opt_list *l)
 }
 
 /* Devices that the guest has, whose other end nobody gave: they lead nowhere. */
+/* The guest's address of it, and nothing of the host. */
+static char *without_path(const char *vsock)
+{
+    struct vsock_config c = {.cid = 3};
+    struct error ignored;
+
+    if (!vsock_config_parse(&c, vsock, &ignored))
+        vsock_config_free(&c);
+    return xasprintf("cid=%" PRIu64, c.cid);
+}
+
 static void fill_in(struct description *d)
 {
     const struct guest_config *saved = &d->saved;
@@ -294,6 +305,8 @@ static void fill_in(struct description *d)
 
     if (saved->agent && !c->agent)
         c->agent = "null";
+    if (saved->vsock && !c->vsock)
+        c->vsock = own(d, without_path(saved->vsock));
     if (saved->display && !c->display)
         c->display = strcmp(saved->display, "none") ? "hidden" : "none";
 }

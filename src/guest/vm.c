@@ -16,6 +16,7 @@
 #include "config/guest_config.h"
 #include "core/tape_back.h"
 #include "core/blk.h"
+#include "core/vsock.h"
 #include "core/way.h"
 #include "dev/virtio/virtio_balloon.h"
 #include "display/vnc.h"
@@ -28,6 +29,7 @@
 #include "guest/gdbstub.h"
 #include "guest/host.h"
 #include "guest/screen.h"
+#include "guest/sockets.h"
 #include "guest/vars.h"
 #include "guest/migrate.h"
 #include "guest/receive.h"
@@ -425,6 +427,8 @@ static int add_extras(struct vm *vm, struct error *err)
         rc = vm->board->type->add_pci(vm->board, vm->balloon, err);
     if (!rc)
         rc = add_agent(vm, err);
+    if (!rc)
+        rc = sockets_open(&vm->vsock, vm->config->vsock, vm->board, &vm->loop, err);
     return rc ? rc : add_memory_device(vm, err);
 }
 
@@ -795,6 +799,7 @@ void vm_destroy(struct vm *vm)
     blk_destroy(vm->firmware_vars);
     chr_destroy(vm->firmware_log);
     chr_destroy(vm->agent);
+    vsock_destroy(vm->vsock);
     for (size_t i = 0; i < ARRAY_LEN(vm->serial); i++)
         chr_destroy(vm->serial[i]);
     if (vm->hint_fd >= 0)

@@ -62,6 +62,7 @@ struct vm {
     struct disks disks;
     struct nics nics;
     struct shares shares;
+    struct vsock *vsock; /* NULL: none */
     const char *way_reason, *engine_reason, *model_name, *model_reason;
     enum vm_end end;
     struct loop_io signals, hint, switches;

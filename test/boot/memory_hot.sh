@@ -9,10 +9,10 @@ guest cloud
 initrd --modules "$guests/cloud/root:virtio_pci,virtio_mem"
 export QUAD_RUN_DIR="$TEST_TMP/run" QUAD_DATA_DIR="$TEST_TMP/data"
 trap '"$QUAD" rm -f hot >/dev/null 2>&1 || :' EXIT
-# total= in MiB; with more than 400 of them a file of 300 MiB is written and removed again
-run='total() { set -- $(grep MemTotal /proc/meminfo); echo $2; }; mkdir /m; mount -t tmpfs -o size=350m none /m;'
+# total= in MiB; with more than 400 of them a file of 100 MiB is written and removed again
+run='total() { set -- $(grep MemTotal /proc/meminfo); echo $2; }; mkdir /m; mount -t tmpfs -o size=150m none /m;'
 run="$run while :; do n=\$((\$(total) / 1024)); echo total=\$n=;"
-run="$run if [ \$n -gt 400 -a ! -e /m/done ]; then dd if=/dev/zero of=/m/f bs=1M count=300 2>/dev/null; md5sum /m/f; rm /m/f; :>/m/done; fi; sleep 0.5; done"
+run="$run if [ \$n -gt 400 -a ! -e /m/done ]; then dd if=/dev/zero of=/m/f bs=1M count=100 2>/dev/null; md5sum /m/f; rm /m/f; :>/m/done; fi; sleep 0.5; done"
 "$QUAD" run -d --name hot --mode full --engine "${QUAD_ENGINE:-jit}" --kernel "$guests/cloud/vmlinuz" -m 192M --memory-max 768M --initrd "$initrd" \
     --append "console=ttyS0 quiet memhp_default_state=online_movable quad.run=\"${run}\"" >"$out" 2>&1 || die "$(cat "$out")"
 
@@ -39,8 +39,8 @@ set_() {
 total 100 192
 set_ memory=640M '^memory=671088640$'
 total 500 640
-# MD5 of 300 MiB of zeroes: it can be used
-says "$(dd if=/dev/zero bs=1M count=300 2>/dev/null | md5sum | cut -d' ' -f1)"
+# MD5 of 100 MiB of zeroes: it can be used
+says "$(dd if=/dev/zero bs=1M count=100 2>/dev/null | md5sum | cut -d' ' -f1)"
 "$QUAD" save hot "$TEST_TMP/hot.save" >"$out" 2>&1 || die "$(cat "$out")"
 "$QUAD" restore "$TEST_TMP/hot.save" -d --name hot >"$out" 2>&1 || die "$(cat "$out")"
 total 500 640
