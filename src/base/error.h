@@ -13,6 +13,8 @@
 #ifndef QUAD_BASE_ERROR_H
 #define QUAD_BASE_ERROR_H
 
+#include <stdbool.h>
+
 #define ERROR_TEXT_MAX 512
 
 struct error {
@@ -26,6 +28,10 @@ int fail(struct error *err, int code, const char *fmt, ...) __attribute__((forma
 /* As fail(), with ": strerror(code)" appended. */
 int fail_errno(struct error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Write errno's words with a small letter in front, as tools that read another runtime's messages
+ * expect ("no such file or directory"). Set once, before anything fails. */
+extern bool error_small_letters;
 
 /* Put "context: " before the text of *err; returns -err->code. */
 int error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -157,7 +157,21 @@ static bool next_component(const char **p, char *name)
     return true;
 }
 
-int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
+/* When `name` in the directory `at`, known as `dir`, is a link (to nothing yet), the path that it
+ * and the `rest` behind it mean, in heap memory; NULL when it is no link. */
+static char *through_link(int at, const char *dir, const char *name, const char *rest)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(at, name, target, sizeof(target) - 1);
+
+    if (n <= 0)
+        return NULL;
+    target[n] = 0;
+    return target[0] == '/' ? xasprintf("%s/%s", target, rest)
+                            : xasprintf("%s/%s/%s", dir, target, rest);
+}
+
+static int mkdirs(int root, const char *path, unsigned mode, int links_left, struct error *err)
 {
     int fd = root_open(root, path, O_PATH | O_DIRECTORY);
 
@@ -178,6 +192,7 @@ int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
     bool making = false;
     while (next_component(&p, name)) {
         if (!making) {
+            size_t dir = strlen(done);
             strcat(done, "/");
             strcat(done, name);
             int next = root_open(root, done, O_PATH | O_DIRECTORY);
@@ -189,6 +204,14 @@ int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
             if (next != -ENOENT) {
                 close(at);
                 return fail_errno(err, -next, "open %s in the root", done);
+            }
+            done[dir] = 0;
+            auto_free char *through = through_link(at, done, name, p);
+            if (through) { /* what the link names is made, inside the root */
+                close(at);
+                if (links_left == 0)
+                    return fail(err, ELOOP, "%s: too many symbolic links", path);
+                return mkdirs(root, through, mode, links_left - 1, err);
             }
             making = true;
         }
@@ -208,6 +231,11 @@ int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
         at = next;
     }
     return at;
+}
+
+int root_mkdirs(int root, const char *path, unsigned mode, struct error *err)
+{
+    return mkdirs(root, path, mode, LINKS_MAX, err);
 }
 
 int root_parent(int root, const char *path, char **keep, const char **last, struct error *err)
@@ -237,7 +265,7 @@ int root_parent(int root, const char *path, char **keep, const char **last, stru
     return fd;
 }
 
-int root_mkfile(int root, const char *path, struct error *err)
+static int mkfile(int root, const char *path, int links_left, struct error *err)
 {
     int fd = root_open(root, path, O_PATH);
     auto_free char *keep = NULL;
@@ -260,9 +288,19 @@ int root_mkfile(int root, const char *path, struct error *err)
     if (fd < 0)
         return fail_errno(err, errno, "open %s in the root", path);
     struct stat st;
-    if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-        close(fd);
-        return fail(err, ELOOP, "%s is a symbolic link to nowhere", path);
-    }
-    return fd;
+    if (fstat(fd, &st) < 0 || !S_ISLNK(st.st_mode))
+        return fd;
+    close(fd);
+    /* a link to nothing: the file it names is made, inside the root */
+    auto_free char *through = through_link(parent, keep, name, "");
+    if (!through || links_left == 0)
+        return fail(err, ELOOP, "%s: too many symbolic links", path);
+    for (size_t n = strlen(through); n && through[n - 1] == '/'; n--)
+        through[n - 1] = 0;
+    return mkfile(root, through, links_left - 1, err);
+}
+
+int root_mkfile(int root, const char *path, struct error *err)
+{
+    return mkfile(root, path, LINKS_MAX, err);
 }
