@@ -77,31 +77,53 @@ static const char *field(const json_t *o, const char *key)
     return s ? s : "";
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(field(*(json_t *const *)a, "id"), field(*(json_t *const *)b, "id"));
+}
+
+static void sort_by_id(json_t *all)
+{
+    size_t n = json_array_size(all);
+    auto_free json_t **v = xcalloc(n, sizeof(json_t *));
+
+    for (size_t i = 0; i < n; i++)
+        v[i] = json_incref(json_array_get(all, i));
+    qsort(v, n, sizeof(json_t *), by_id);
+    for (size_t i = 0; i < n; i++)
+        json_array_set_new(all, i, v[i]);
+}
+
 int cmd_list(const struct oci *g, int argc, char **argv, struct error *err)
 {
     struct info_opts o = {0};
     int at = oci_parse(opts_list, &o, argc, argv, 0, 0, err);
-    int root = at < 0 ? at : runtime_root(&g->rt, err);
+    int root = at < 0 ? at : runtime_root(&g->rt, false, err);
+    bool none = root == -ENOENT && !g->rt.root; /* nothing was ever made in the usual place */
 
-    if (root < 0)
+    if (root < 0 && !none)
         return root;
-    auto_close int dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_close int dir =
+        none ? -1 : openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = dir < 0 ? NULL : fdopendir(dir);
-    if (!d)
+    if (!d && !none)
         return fail_errno(err, errno, "read the state directory");
     dir = -1;
     json_t *all = json_array();
-    for (struct dirent *e; (e = readdir(d));) {
+    for (struct dirent *e; d && (e = readdir(d));) {
         struct container c;
         struct error ignored;
-        if (*e->d_name == '.' && !is_component(e->d_name))
+        if (*e->d_name == '.')
             continue;
         if (state_load(root, e->d_name, &c, &ignored) == 0)
             json_array_append_new(all, list_entry(&c));
         container_fini(&c);
     }
-    closedir(d);
-    close(root);
+    if (d)
+        closedir(d);
+    if (root >= 0)
+        close(root);
+    sort_by_id(all);
     if (!o.quiet && o.format && !strcmp(o.format, "json")) {
         auto_free char *text = json_dumps(all, JSON_COMPACT);
         puts(text);
@@ -183,13 +205,13 @@ int cmd_ps(const struct oci *g, int argc, char **argv, struct error *err)
     struct container c;
     auto_free pid_t *pids = NULL;
     size_t n = 0;
-    int at = oci_parse(opts_ps, &o, argc, argv, 1, -1, err);
+    int at = oci_parse_in_order(opts_ps, &o, argc, argv, 1, err);
 
     if (at < 0)
         return at;
     int rc = container_open(&g->rt, argv[at], &c, err);
-    if (!rc)
-        rc = cgroup_pids(&c.cg, &pids, &n, err);
+    if (!rc && cgroup_pids(&c.cg, &pids, &n, err) && container_status(&c) != ST_STOPPED)
+        rc = -err->code; /* the groups of a stopped one may be gone: nobody is in them */
     if (!rc && o.format && !strcmp(o.format, "json")) {
         printf("[");
         for (size_t i = 0; i < n; i++)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "oci/oci.h"
 #include "base/file.h"
 
@@ -40,25 +39,33 @@ static const struct opt opts_global[] = {
 };
 
 const struct oci_command oci_commands[] = {
-    {"create", "ID", "make a container", opts_create, cmd_create},
-    {"run", "ID", "make a container, start it, and wait for its end", opts_run, cmd_run},
-    {"start", "ID", "start a container that was made", opts_start, cmd_start},
-    {"state", "ID", "print the state of a container", opts_state, cmd_state},
-    {"kill", "ID [SIGNAL]", "send a signal to the container's process", opts_kill, cmd_kill},
-    {"delete", "ID", "remove what a container holds", opts_delete, cmd_delete},
-    {"exec", "ID CMD...", "run a further program in a container", opts_exec, cmd_exec},
-    {"pause", "ID", "stop all processes of a container", opts_pause, cmd_pause},
-    {"resume", "ID", "let them go on", opts_resume, cmd_resume},
-    {"list", "", "print all containers", opts_list, cmd_list},
-    {"ps", "ID [PS OPTIONS]", "print the processes of a container", opts_ps, cmd_ps},
-    {"update", "ID", "change limits", opts_update, cmd_update},
-    {"events", "ID", "print usage, again and again", opts_events, cmd_events},
+    {"create", "[OPTION]... CONTAINER", "make a container", opts_create, cmd_create},
+    {"run", "[OPTION]... CONTAINER", "make a container, start it, and wait for its end", opts_run,
+     cmd_run},
+    {"start", "CONTAINER", "start a container that was made", opts_start, cmd_start},
+    {"state", "[OPTION]... CONTAINER", "print the state of a container", opts_state, cmd_state},
+    {"kill", "[OPTION]... CONTAINER [SIGNAL]", "send a signal to the container's process",
+     opts_kill, cmd_kill},
+    {"delete", "CONTAINER", "remove what a container holds", opts_delete, cmd_delete},
+    {"exec", "[OPTION]... CONTAINER CMD...", "run a further program in a container", opts_exec,
+     cmd_exec},
+    {"pause", "[OPTION]... CONTAINER", "stop all processes of a container", opts_pause, cmd_pause},
+    {"resume", "[OPTION]... CONTAINER", "let them go on", opts_resume, cmd_resume},
+    {"list", "[OPTION]...", "print all containers", opts_list, cmd_list},
+    {"ps", "[OPTION]... CONTAINER [PS OPTIONS]", "print the processes of a container", opts_ps,
+     cmd_ps},
+    {"update", "[OPTION]... CONTAINER", "change limits", opts_update, cmd_update},
+    {"events", "[OPTION]... CONTAINER", "print usage, again and again", opts_events, cmd_events},
     {"features", "", "print what this runtime can do", opts_features, cmd_features},
-    {"spec", "", "write an example config.json", opts_spec, cmd_spec},
-    {"checkpoint", "ID", "save a container by CRIU", opts_checkpoint, cmd_checkpoint},
-    {"restore", "ID", "restore a container by CRIU", opts_restore, cmd_restore},
+    {"spec", "[OPTION]...", "write an example config.json", opts_spec, cmd_spec},
+    {"checkpoint", "[OPTION]... CONTAINER", "save a container by CRIU", opts_checkpoint,
+     cmd_checkpoint},
+    {"restore", "[OPTION]... CONTAINER", "restore a container by CRIU", opts_restore, cmd_restore},
     {NULL, NULL, NULL, NULL, NULL},
 };
+
+/* The name that this program was called by: it is used in the place of others. */
+static const char *own_name = "quad-oci";
 
 static void print_opts(const struct opt *o)
 {
@@ -74,44 +81,69 @@ static void print_opts(const struct opt *o)
 
 static void usage(void)
 {
-    puts("usage: quad-oci [OPTIONS] COMMAND [OPTIONS] ...\n\ncommands:");
+    printf("NAME:\n   %s - Open Container Initiative runtime\n\n"
+           "Usage: %s [OPTION...] COMMAND [OPTION]... ...\n\nCOMMANDS:\n", own_name, own_name);
     for (const struct oci_command *c = oci_commands; c->name; c++)
-        printf("  %-10s %-16s %s\n", c->name, c->args, c->help);
-    puts("\noptions:");
+        printf("  %-10s %s\n", c->name, c->help);
+    puts("\nOPTIONS:");
     print_opts(opts_global);
+}
+
+static void usage_command(const struct oci_command *c)
+{
+    printf("NAME:\n   %s %s - %s\n\nUsage: %s [OPTION...] %s %s\n\nOPTIONS:\n", own_name,
+           c->name, c->help, own_name, c->name, c->args);
+    print_opts(c->opts);
+}
+
+static void print_version(void)
+{
+    printf("%s version %s\ncommit: v%s\nspec: 1.3.0\n"
+           "+SELINUX +APPARMOR +CAP +SECCOMP +EBPF\n", own_name, QUAD_VERSION, QUAD_VERSION);
+}
+
+static int check_count(const char *name, int have, int min, int max, struct error *err)
+{
+    if (have >= min && (max < 0 || have <= max))
+        return 0;
+    return fail(err, EINVAL, "%s: %s; try: quad-oci %s --help", name,
+                have < min ? "an operand is missing" : "too many operands", name);
+}
+
+int oci_parse_in_order(const struct opt *opts, void *record, int argc, char **argv, int min,
+                       struct error *err)
+{
+    int rest = 1;
+    int rc = opt_parse(opts, record, argc, argv, &rest, err);
+
+    if (!rc)
+        rc = check_count(argv[0], argc - rest, min, -1, err);
+    return rc ? rc : rest;
 }
 
 int oci_parse(const struct opt *opts, void *record, int argc, char **argv, int min, int max,
               struct error *err)
 {
-    int rest = 1;
-    int rc = opt_parse(opts, record, argc, argv, &rest, err);
+    auto_free char **operand = xcalloc((size_t)argc + 1, sizeof(*operand));
+    int n = 0, base = 0, rc = 0;
 
-    if (rc)
-        return rc;
-    if (argc - rest < min || (max >= 0 && argc - rest > max))
-        return fail(err, EINVAL, "%s: %s; try: quad-oci %s --help", argv[0],
-                    argc - rest < min ? "an operand is missing" : "too many operands", argv[0]);
-    return rest;
-}
-
-static void log_error_file(const struct globals *g, const char *text)
-{
-    auto_close int fd = open(g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return;
-    auto_free char *now = time_text();
-    auto_free char *line = NULL;
-    if (g->log_format && !strcmp(g->log_format, "json")) {
-        json_t *o = json_pack("{s:s,s:s,s:s}", "level", "error", "msg", text, "time", now);
-        auto_free char *json = json_dumps(o, JSON_COMPACT);
-        json_decref(o);
-        line = xasprintf("%s\n", json ? json : "{}");
-    } else {
-        line = xasprintf("time=\"%s\" level=error msg=\"%s\"\n", now, text);
+    /* each operand stands in for the command's name of the next round */
+    for (bool ended = false; base < argc - 1;) {
+        int rest = 1;
+        if (!ended) {
+            rc = opt_parse(opts, record, argc - base, argv + base, &rest, err);
+            if (rc)
+                return rc;
+            ended = rest > 1 && !strcmp(argv[base + rest - 1], "--");
+        }
+        base += rest;
+        if (base < argc)
+            operand[n++] = argv[base];
     }
-    (void)!write(fd, line, strlen(line));
+    rc = check_count(argv[0], n, min, max, err);
+    for (int i = 0; i < n; i++)
+        argv[argc - n + i] = operand[i];
+    return rc ? rc : argc - n;
 }
 
 static bool wants_help(int argc, char **argv)
@@ -143,12 +175,13 @@ static int run_command(const struct globals *g, int argc, char **argv, char **al
         if (strcmp(c->name, argv[0]) != 0)
             continue;
         if (wants_help(argc, argv)) {
-            printf("usage: quad-oci %s [OPTIONS] %s\n%s\n", c->name, c->args, c->help);
-            print_opts(c->opts);
+            usage_command(c);
             return 0;
         }
         return c->run(&o, argc, argv, err);
     }
+    if (wants_help(argc, argv))
+        return fail(err, EINVAL, "No help topic for '%s'", argv[0]);
     const char *names[32];
     size_t n = 0;
     for (const struct oci_command *c = oci_commands; c->name; c++)
@@ -175,26 +208,33 @@ int main(int argc, char **argv)
     fd_lazy = true;
     json_object_seed(0x51); /* our own files: no seed from the system needed */
     mallopt(M_TOP_PAD, 512 << 10); /* one brk(2) instead of many */
-    log_set_level(LOG_WARN);
+    error_small_letters = true;
+    if (argc > 0 && *argv[0]) {
+        const char *slash = strrchr(argv[0], '/');
+        own_name = slash ? slash + 1 : argv[0];
+    }
     int rc = opt_parse(opts_global, &g, argc, argv, &rest, &err);
     if (!rc && g.version) {
-        printf("quad-oci version %s\nspec: 1.2.0\n", QUAD_VERSION);
+        print_version();
         return 0;
     }
     if (!rc && (g.help || rest >= argc || !strcmp(argv[rest], "help"))) {
         usage();
         return rest >= argc && !g.help;
     }
-    if (g.debug)
-        log_set_level(LOG_INFO);
+    if (!rc)
+        rc = oci_log_open(g.log, g.log_format && *g.log_format == 'j', g.debug, &err);
     if (!rc)
         rc = run_command(&g, argc - rest, argv + rest, argv, &err);
     if (rc >= 0) {
         fflush(stdout);
         return rc;
     }
-    if (g.log)
-        log_error_file(&g, err.text);
-    fprintf(stderr, "quad-oci: %s\n", err.text);
-    return 1;
+    oci_log_failure(err.text);
+    if (rest < argc)
+        fprintf(stderr, "%s %s failed: %s\n", own_name, argv[rest], err.text);
+    else
+        fprintf(stderr, "%s: %s\n", own_name, err.text);
+    /* what a program may end with itself says nothing about it: runc's number for "not run" */
+    return rest < argc && !strcmp(argv[rest], "exec") ? 255 : 1;
 }

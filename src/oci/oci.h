@@ -46,8 +46,17 @@ COMMAND(checkpoint)
 COMMAND(restore)
 #undef COMMAND
 
-/* Parse a command's options; `min`..`max` operands must be left. Index of the first, or -errno. */
+/* Parse a command's options, which may stand anywhere; `min`..`max` operands must be left (max < 0:
+ * any number). The operands go to the end of argv: index of the first, or -errno. */
 [[nodiscard]] int oci_parse(const struct opt *opts, void *record, int argc, char **argv, int min,
                             int max, struct error *err);
+/* The same, but options end at the first operand: what follows belongs to another program. */
+[[nodiscard]] int oci_parse_in_order(const struct opt *opts, void *record, int argc, char **argv,
+                                     int min, struct error *err);
+
+/* Messages go to `where` (NULL: standard error); with `debug` also what is done. */
+[[nodiscard]] int oci_log_open(const char *where, bool json, bool debug, struct error *err);
+/* The error that the command ends with, to the log; standard error gets it in any case. */
+void oci_log_failure(const char *text);
 
 #endif

@@ -68,10 +68,20 @@ void cgroup_fini(struct cgroup *cg);
 [[nodiscard]] json_t *cgroup_to_json(const struct cgroup *cg);
 [[nodiscard]] int cgroup_from_json(struct cgroup *cg, const json_t *o, struct error *err);
 
+/* Are the groups of the plan those of nobody else: without processes, and not frozen? */
+[[nodiscard]] int cgroup_check_free(struct cgroup *cg, struct error *err);
+/* exec --cgroup: go on to a group below the container's. */
+[[nodiscard]] int cgroup_descend(struct cgroup *cg, const char *text, struct error *err);
+/* A running container takes part in what new limits need and it has no group in: 1 where something
+ * was added, for the state to be saved. */
+[[nodiscard]] int cgroup_extend(struct cgroup *cg, const json_t *resources, struct error *err);
+
 /* Make the directories (parents too). */
 [[nodiscard]] int cgroup_create(struct cgroup *cg, struct error *err);
 /* Move a process; 0 = the caller. On v2 the caller may have cloned into cgroup_clone_fd. */
 [[nodiscard]] int cgroup_join(struct cgroup *cg, pid_t pid, bool skip_v2, struct error *err);
+/* Move the caller to the group of v2 that `other` is in. */
+[[nodiscard]] int cgroup_join_beside(struct cgroup *cg, pid_t other, struct error *err);
 /* Descriptor of the v2 directory, or -1. */
 int cgroup_v2_fd(struct cgroup *cg);
 /* The directory of a hierarchy that has this controller (v2 serves all), or NULL. */

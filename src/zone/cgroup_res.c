@@ -92,6 +92,15 @@ static bool has(const json_t *o, const char *key)
     return v && !json_is_null(v);
 }
 
+static bool swap_is_counted(struct cg_writes *w)
+{
+    struct cgroup_dir *d = cgroup_find(w->cg, CG_MEMORY);
+    int fd = d ? cgroup_dir_fd(d) : -1;
+
+    return fd >= 0 &&
+           faccessat(fd, d->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
+}
+
 static void memory_limits(struct cg_writes *w, const json_t *m)
 {
     static const char where[] = "linux.resources.memory";
@@ -100,6 +109,8 @@ static void memory_limits(struct cg_writes *w, const json_t *m)
     if (!m)
         return;
     int64_t limit = jr_int(r, m, where, "limit", 0), swap = jr_int(r, m, where, "swap", 0);
+    if (limit < 0 && !swap && swap_is_counted(w)) /* without a limit there is none on the sum */
+        swap = -1;
     if (has(m, "reservation"))
         add_limit(w, CG_MEMORY, "memory.soft_limit_in_bytes", "memory.low",
                   jr_int(r, m, where, "reservation", 0));
@@ -110,8 +121,8 @@ static void memory_limits(struct cg_writes *w, const json_t *m)
         if (fd >= 0 &&
             file_read_u64(fd, d->v2 ? "memory.current" : "memory.usage_in_bytes", &used) &&
             used > (uint64_t)limit)
-            jr_fail(r, "memory.limit %" PRId64 " is below what is in use (%" PRIu64 ")", limit,
-                    used);
+            jr_fail(r, "rejecting memory%s limit %" PRId64 ": %" PRIu64 " are in use",
+                    swap > 0 ? "+swap" : "", limit, used);
     }
     if (limit)
         add_limit(w, CG_MEMORY, "memory.limit_in_bytes", "memory.max", limit);
@@ -286,8 +297,8 @@ static void other_limits(struct cg_writes *w, const json_t *res)
         int64_t n = jr_int(r, pids, "linux.resources.pids", "limit", 0);
         if (n < 0) /* the same word in both versions */
             add(w, CG_PIDS, "pids.max", "pids.max", "max");
-        else if (n > 0)
-            add(w, CG_PIDS, "pids.max", "pids.max", "%" PRId64, n);
+        else /* none at all could not even be the first process */
+            add(w, CG_PIDS, "pids.max", "pids.max", "%" PRId64, MAX(n, 1));
     }
     for (size_t i = 0; i < json_array_size(huge); i++) {
         const json_t *e = json_array_get(huge, i);
@@ -332,6 +343,25 @@ static void other_limits(struct cg_writes *w, const json_t *res)
     }
 }
 
+static void no_unified_file(struct cg_writes *w, struct cgroup_dir *d, const char *key)
+{
+    char have[512];
+    size_t n = strcspn(key, ".");
+    bool known = !strncmp(key, "cgroup.", 7);
+
+    if (d->fd >= 0 && file_read_buf(d->fd, "cgroup.controllers", have, sizeof(have)) > 0) {
+        char *save = NULL;
+        for (char *c = strtok_r(have, " \n", &save); c; c = strtok_r(NULL, " \n", &save))
+            known |= strlen(c) == n && !strncmp(c, key, n);
+    }
+    if (known)
+        jr_fail(&w->r, "invalid configuration: linux.resources.unified: %s: no such file or "
+                       "directory", key);
+    else
+        jr_fail(&w->r, "invalid configuration: linux.resources.unified: the requested cgroup "
+                       "controller `%.*s` is not available", (int)n, key);
+}
+
 static void unified_limits(struct cg_writes *w, const json_t *res)
 {
     json_t *u = jr_object(&w->r, res, "linux.resources", "unified");
@@ -345,18 +375,18 @@ static void unified_limits(struct cg_writes *w, const json_t *res)
         if (w->cg->dir[i].v2 && w->cg->dir[i].made)
             d = &w->cg->dir[i];
     if (!d) {
-        jr_fail(&w->r, "linux.resources.unified needs cgroup v2");
+        jr_fail(&w->r, "invalid configuration: linux.resources.unified needs cgroup v2");
         return;
     }
     json_object_foreach(u, key, v)
     {
         if (!is_component(key) || !strchr(key, '.') || !json_is_string(v)) {
-            jr_fail(&w->r, "linux.resources.unified: \"%s\" is no cgroup file", key);
+            jr_fail(&w->r, "invalid configuration: linux.resources.unified: the specified key has "
+                           "not the form CONTROLLER.VALUE `%s`", key);
             return;
         }
         if (cgroup_dir_fd(d) < 0 || faccessat(d->fd, key, F_OK, 0) < 0) {
-            jr_fail(&w->r, "linux.resources.unified: there is no %s (controller not enabled?)",
-                    key);
+            no_unified_file(w, d, key);
             return;
         }
         /* several lines are several writes (io.max) */
@@ -405,9 +435,11 @@ static int run_writes(struct cg_writes *w, bool undo, struct error *err)
     for (size_t i = 0; i < w->n; i++) {
         struct cg_write *x = &w->v[i];
         int rc = write_one(x);
-        /* v1: memory may not exceed memory+swap, so when both grow swap goes first */
+        /* v1: memory may not exceed memory+swap, so when both grow swap goes first; and a shorter
+         * period with the old quota may be more than the parent has */
         if (rc == -EINVAL && i + 1 < w->n && x->dir == w->v[i + 1].dir &&
-            !strcmp(x->file, "memory.limit_in_bytes")) {
+            (!strcmp(x->file, "memory.limit_in_bytes") ||
+             !strcmp(x->file, "cpu.cfs_period_us"))) {
             struct cg_write t = *x;
             *x = w->v[i + 1];
             w->v[i + 1] = t;

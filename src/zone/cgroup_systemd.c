@@ -181,7 +181,7 @@ static int bus_open(const struct cgroup *cg, struct error *err)
     const char *run = getenv("XDG_RUNTIME_DIR");
     auto_free char *path = cg->rootless && run ? xasprintf("%s/systemd/private", run)
                                                : xstrdup("/run/systemd/private");
-    auto_fd int s = unix_connect(path, SOCK_STREAM, err);
+    auto_fd int s = unix_connect(AT_FDCWD, path, SOCK_STREAM, err);
     char hex[32] = "", line[128], uid[16];
 
     if (s < 0)

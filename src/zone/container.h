@@ -16,7 +16,7 @@ struct runtime_opts {
 
 struct create_opts {
     const char *id, *bundle, *config;
-    const char *pid_file, *console_socket;
+    const char *pid_file, *console_socket, *pidfd_socket;
     int console_fd; /* > 0: a connected socket that the terminal goes to, instead of its path */
     int preserve_fds;
     bool no_pivot, no_new_keyring;
@@ -29,10 +29,10 @@ struct exec_opts {
     json_t *process;          /* the same, read already; or NULL */
     const char **args;
     bool tty, detach, no_new_privs, ignore_paused;
-    const char *cwd, *user, *apparmor, *selinux, *cgroup;
-    const char **env, **caps, **groups;
-    size_t env_count, cap_count, group_count;
-    const char *pid_file, *console_socket;
+    const char *cwd, *user, *apparmor, *selinux;
+    const char **env, **caps, **groups, **cgroups;
+    size_t env_count, cap_count, group_count, cgroup_count;
+    const char *pid_file, *console_socket, *pidfd_socket, *wait_fifo;
     int console_fd; /* as in create_opts */
     int preserve_fds;
 };
@@ -59,8 +59,8 @@ struct exec_opts {
 /* Open a container for a command that looks at it; c is to be finished in every case. */
 [[nodiscard]] int container_open(const struct runtime_opts *rt, const char *id,
                                  struct container *c, struct error *err);
-/* The descriptor of the state root. */
-[[nodiscard]] int runtime_root(const struct runtime_opts *rt, struct error *err);
+/* The descriptor of the state root; -ENOENT where it is missing and not to be made. */
+[[nodiscard]] int runtime_root(const struct runtime_opts *rt, bool make, struct error *err);
 bool runtime_is_rootless(const struct runtime_opts *rt);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/file.h"
+#include "zone/handover.h"
 #include "zone/hook.h"
 #include "zone/init.h"
 #include "zone/netns.h"
@@ -33,11 +34,11 @@ bool runtime_is_rootless(const struct runtime_opts *rt)
     return rt->rootless >= 0 ? rt->rootless : is_unprivileged();
 }
 
-int runtime_root(const struct runtime_opts *rt, struct error *err)
+int runtime_root(const struct runtime_opts *rt, bool make, struct error *err)
 {
     auto_free char *path = rt->root ? xstrdup(rt->root) : state_root_default();
 
-    return state_root(path, err);
+    return state_root(path, make, err);
 }
 
 struct creation {
@@ -45,11 +46,13 @@ struct creation {
     const struct create_opts *o;
     bool run;
     int root; /* state root */
+    int cwd;  /* where we were started; AT_FDCWD where that is the bundle */
     struct spec spec;
     struct container c;
     struct init in;
     int sync; /* our end */
     bool made_state;
+    bool hooks_ran; /* those of the runtime: poststop undoes what they did */
     int run_master_sock; /* run -t without a console socket: our end of the pair */
     char *config_text;
     size_t config_len;
@@ -79,6 +82,12 @@ static int read_config(struct creation *k, struct error *err)
         return fail_errno(err, errno, "root.path %s", k->spec.root_path);
     root[len] = 0;
     k->c.rootfs = xstrdup(root);
+    /* a destination may be given as the host sees it */
+    for (size_t i = 0; i < k->spec.mount_count; i++) {
+        struct spec_mount *m = &k->spec.mounts[i];
+        if (len > 1 && !strncmp(m->destination, root, (size_t)len) && m->destination[len] == '/')
+            m->destination += len;
+    }
     if (!strcmp(root, "/") && spec_has_ns(&k->spec, NS_MNT) && !k->o->no_pivot)
         return fail(err, EINVAL, "root.path must not be the host's root");
     return 0;
@@ -98,7 +107,7 @@ static int check_console(struct creation *k, struct error *err)
     if (k->o->console_socket && *k->o->console_socket) {
         if (!terminal)
             return fail(err, EINVAL, "--console-socket without process.terminal");
-        rc = unix_connect(k->o->console_socket, SOCK_STREAM, err);
+        rc = unix_connect(k->cwd, k->o->console_socket, SOCK_STREAM, err);
         k->in.console = rc;
         return rc < 0 ? rc : 0;
     }
@@ -149,7 +158,11 @@ static int compile_seccomp(struct creation *k, struct error *err)
 {
     const struct seccomp_options opt = {.family = host_family};
 
-    return k->spec.seccomp ? seccomp_compile(k->spec.seccomp, &opt, &k->in.seccomp, err) : 0;
+    int rc = k->spec.seccomp ? seccomp_compile(k->spec.seccomp, &opt, &k->in.seccomp, err) : 0;
+
+    if (!rc && k->spec.seccomp)
+        log_debug("seccomp filter flags: %u", k->in.seccomp.flags);
+    return rc;
 }
 
 static int save_config(struct creation *k, struct error *err)
@@ -198,6 +211,38 @@ static pid_t clone_init(struct creation *k, uint64_t flags)
     return sys_clone3(&ca);
 }
 
+/* A namespace that is not our user namespace's own can only be joined from outside of it: those that
+ * are joined beside a user namespace are joined before. `back` gets the way back, or is NULL. What
+ * may not be joined yet is left to the container's process. */
+static void join_outside(struct creation *k, int back[NS_KINDS])
+{
+    for (int i = 0; i < NS_KINDS; i++) {
+        char path[40];
+        if (k->in.ns_fd[i] < 0 || i == NS_USER || i == NS_PID || i == NS_MNT || i == NS_TIME)
+            continue;
+        snprintf(path, sizeof(path), "/proc/self/ns/%s", ns_info[i].proc_name);
+        int own = back ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (setns(k->in.ns_fd[i], (int)ns_info[i].flag) < 0) {
+            if (own >= 0)
+                close(own);
+            continue;
+        }
+        if (back)
+            back[i] = own;
+        fd_drop(&k->in.ns_fd[i]);
+        k->in.ns_fd[i] = -1;
+    }
+}
+
+static void join_back(const int back[NS_KINDS])
+{
+    for (int i = 0; i < NS_KINDS; i++)
+        if (back[i] >= 0) {
+            setns(back[i], (int)ns_info[i].flag);
+            close(back[i]);
+        }
+}
+
 /* A user namespace that exists must be joined before the others are made, and a process cannot come
  * back out of it: a helper joins and makes the container's process as its brother. */
 static pid_t clone_by_helper(struct creation *k, uint64_t flags, struct error *err)
@@ -210,6 +255,7 @@ static pid_t clone_by_helper(struct creation *k, uint64_t flags, struct error *e
         struct sync_msg m = {.kind = SYNC_PID};
         int user = k->in.ns_fd[NS_USER], pid_ns = k->in.ns_fd[NS_PID];
         m.value = -1;
+        join_outside(k, NULL);
         if (setns(user, CLONE_NEWUSER) == 0 &&
             (pid_ns < 0 || setns(pid_ns, CLONE_NEWPID) == 0)) {
             k->in.cloned_into_v2 = false;
@@ -259,6 +305,7 @@ static int spawn(struct creation *k, struct error *err)
     pid_t pid;
     int rc = 0;
 
+    log_debug("nsexec container setup: clone3 flags 0x%llx", (unsigned long long)flags);
     if ((s->ns_new & ns_info[NS_TIME].flag) && !userns) {
         own_time = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
         if ((rc = write_offsets_here(s, err)))
@@ -272,11 +319,16 @@ static int spawn(struct creation *k, struct error *err)
             if (setns(k->in.ns_fd[NS_PID], CLONE_NEWPID) < 0)
                 return fail_errno(err, errno, "pid namespace %s", s->ns_path[NS_PID]);
         }
+        int back[NS_KINDS] = {-1, -1, -1, -1, -1, -1, -1, -1};
+        if (userns)
+            join_outside(k, back);
         pid = clone_init(k, flags);
         if (pid == 0)
             init_run(&k->in);
         if (pid < 0)
             fail_errno(err, errno, "clone the container's process");
+        if (userns)
+            join_back(back);
     }
     /* our own later children (hooks) belong where we do */
     if (own_time >= 0)
@@ -333,9 +385,10 @@ static int go(struct creation *k)
 static int run_runtime_hooks(struct creation *k, struct error *err)
 {
     auto_free char *text = state_text(&k->c, ST_CREATING, false);
-    int rc = hooks_run(&k->spec.hooks[HOOK_PRESTART], text, "prestart", err);
+    int rc = hooks_run(&k->spec, HOOK_PRESTART, text, NULL, err);
 
-    return rc ? rc : hooks_run(&k->spec.hooks[HOOK_CREATE_RUNTIME], text, "createRuntime", err);
+    k->hooks_ran = true;
+    return rc ? rc : hooks_run(&k->spec, HOOK_CREATE_RUNTIME, text, NULL, err);
 }
 
 static int launch_error(const struct launch_report *r, const struct spec_process *p,
@@ -379,7 +432,9 @@ static int serve(struct creation *k, struct error *err)
             return launch_error(&(struct launch_report){m.kind, m.value}, k->spec.process, err);
         switch ((enum sync_kind)m.kind) {
         case SYNC_ERROR:
-            return fail(err, m.value > 0 ? m.value : EIO, "%s", m.text);
+            return fail(err, m.value > 0 ? m.value : EIO,
+                        "unable to start container process: error during container init: %s",
+                        m.text);
         case SYNC_HOOKS:
             rc = run_runtime_hooks(k, err);
             break;
@@ -399,24 +454,6 @@ static int serve(struct creation *k, struct error *err)
     }
 }
 
-static int write_pid_file(const char *path, pid_t pid, struct error *err)
-{
-    char text[16];
-
-    if (!path || !*path)
-        return 0;
-    snprintf(text, sizeof(text), "%d", (int)pid);
-    auto_free char *dir = xstrdup(path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        *slash = 0;
-    /* whole or not there: who waits for the file reads it at once */
-    auto_fd int at = open(slash ? (*dir ? dir : "/") : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (at < 0)
-        return fail_errno(err, errno, "pid file %s", path);
-    return file_replace(at, slash ? slash + 1 : dir, text, strlen(text), err);
-}
-
 static void undo(struct creation *k)
 {
     struct error ignored;
@@ -431,6 +468,11 @@ static void undo(struct creation *k)
             log_warn("%s", ignored.text);
         if (k->spec.rdt)
             rdt_remove(&k->spec, k->c.id);
+        if (k->hooks_ran && k->spec.hooks[HOOK_POSTSTOP].count) {
+            auto_free char *text = state_text(&k->c, ST_STOPPED, false);
+            if (hooks_run(&k->spec, HOOK_POSTSTOP, text, NULL, &ignored))
+                log_warn("%s", ignored.text);
+        }
         if (state_remove(k->root, k->o->id, &ignored))
             log_warn("%s", ignored.text);
     }
@@ -462,10 +504,17 @@ static int prepare(struct creation *k, struct error *err)
     k->c.created = time_text();
     k->c.owner = owner_name();
     k->c.no_pivot = k->o->no_pivot;
+    k->c.own_pids = s->ns_new & ns_info[NS_PID].flag;
     k->c.annotations = json_incref(s->annotations);
     k->c.dir = state_create(k->root, k->o->id, err);
     if (k->c.dir < 0)
         return k->c.dir;
+    /* before anything is written down as ours, which undoing would kill and remove */
+    if (k->c.cg.manager != CGROUP_SYSTEMD && (rc = cgroup_check_free(&k->c.cg, err))) {
+        if (state_remove(k->root, k->o->id, NULL))
+            log_warn("the state directory of %s is left", k->o->id);
+        return rc;
+    }
     k->made_state = true;
     if ((rc = state_save(&k->c, true, err)) || (rc = save_config(k, err)))
         return rc;
@@ -501,10 +550,6 @@ static int create(struct creation *k, struct error *err)
     k->in.opts = k->o;
     k->in.c = &k->c;
     k->in.preserve = k->o->preserve_fds;
-    k->in.state = k->spec.hooks[HOOK_CREATE_CONTAINER].count ||
-                          k->spec.hooks[HOOK_START_CONTAINER].count
-                      ? state_text(&k->c, ST_CREATED, false)
-                      : NULL;
     rc = spawn(k, err);
     close(k->in.sync);
     if (!rc)
@@ -516,35 +561,61 @@ static int create(struct creation *k, struct error *err)
     if (!rc)
         rc = serve(k, err);
     if (!rc)
-        rc = write_pid_file(k->o->pid_file, k->c.pid, err);
+        rc = handover_report(k->cwd, k->c.pid, k->o->pid_file, k->o->pidfd_socket ? k->o->pidfd_socket
+                                                 : spec_annotation(&k->spec, "run.oci.pidfd_receiver"),
+                             err);
     return rc;
+}
+
+/* The bundle keeps the name that it was given by; files that were named relative to where we were are
+ * opened from there. */
+static int enter_bundle(struct creation *k, struct error *err)
+{
+    const char *bundle = k->o->bundle;
+    char cwd[PATH_MAX];
+    bool given = bundle && *bundle;
+
+    k->cwd = AT_FDCWD;
+    if (!given || *bundle != '/') {
+        if (!getcwd(cwd, sizeof(cwd)))
+            return fail_errno(err, errno, "bundle");
+        k->c.bundle = given && strcmp(bundle, ".") != 0 ? xasprintf("%s/%s", cwd, bundle) : xstrdup(cwd);
+    } else {
+        k->c.bundle = xstrdup(bundle);
+    }
+    if (!given)
+        return 0;
+    k->cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (k->cwd < 0 || chdir(bundle) < 0)
+        return fail_errno(err, errno, "bundle %s", bundle);
+    return 0;
 }
 
 static int begin(struct creation *k, const struct runtime_opts *rt, const struct create_opts *o,
                  struct error *err)
 {
     const char *fds = getenv("LISTEN_FDS");
-    char cwd[PATH_MAX];
     uint64_t n;
 
     *k = (struct creation){.rt = rt, .o = o, .sync = -1, .run_master_sock = -1, .c = {.dir = -1}};
-    int rc = id_check(o->id, err);
+    int rc = handover_check(o->preserve_fds, err); /* before we open any of our own */
+    if (!rc)
+        rc = id_check(o->id, err);
     if (rc)
         return rc;
-    if (o->bundle && *o->bundle && chdir(o->bundle) < 0)
-        return fail_errno(err, errno, "bundle %s", o->bundle);
-    if (!getcwd(cwd, sizeof(cwd)))
-        return fail_errno(err, errno, "bundle");
     k->c.id = xstrdup(o->id);
-    k->c.bundle = xstrdup(cwd);
-    rc = read_config(k, err);
+    rc = enter_bundle(k, err);
+    if (!rc)
+        rc = read_config(k, err);
+    if (!rc)
+        rc = hooks_output(&k->spec, err);
     if (rc)
         return rc;
     /* members of a pid namespace that is joined could trace us if they may trace at all */
     if (k->spec.ns_path[NS_PID] && !spec_has_ns(&k->spec, NS_USER) &&
         (rc = launch_protect_self(rt->argv, err)))
         return rc;
-    k->root = runtime_root(rt, err);
+    k->root = runtime_root(rt, true, err);
     if (k->root < 0)
         return k->root;
     if (fds && parse_u64(fds, 1024, &n)) { /* socket activation passes through [sd_listen_fds(3)] */
@@ -603,7 +674,7 @@ int container_run(const struct runtime_opts *rt, const struct create_opts *o, in
     rc = create(&k, err);
     if (!rc && k.spec.hooks[HOOK_POSTSTART].count) {
         auto_free char *text = state_text(&k.c, ST_RUNNING, false);
-        rc = hooks_run(&k.spec.hooks[HOOK_POSTSTART], text, "poststart", err);
+        rc = hooks_run(&k.spec, HOOK_POSTSTART, text, NULL, err);
     }
     if (rc) {
         undo(&k);
@@ -621,12 +692,7 @@ int container_run(const struct runtime_opts *rt, const struct create_opts *o, in
     if (o->keep)
         return 0;
     k.c.pid = 0;
-    struct error late;
-    if (k.spec.hooks[HOOK_POSTSTOP].count) {
-        auto_free char *text = state_text(&k.c, ST_STOPPED, false);
-        if (hooks_run(&k.spec.hooks[HOOK_POSTSTOP], text, "poststop", &late))
-            log_warn("%s", late.text);
-    }
+    k.hooks_ran = true;
     undo(&k);
     return 0;
 }

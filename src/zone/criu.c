@@ -161,7 +161,7 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
         rc = spec_parse(doc, &s, err);
     if (rc)
         return rc;
-    int root = runtime_root(rt, err);
+    int root = runtime_root(rt, true, err);
     if (root < 0)
         return root;
     c.id = xstrdup(o->id);

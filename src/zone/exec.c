@@ -14,10 +14,12 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
 #include "base/file.h"
+#include "zone/handover.h"
 #include "zone/init.h"
 #include "zone/notify.h"
 #include "zone/process.h"
@@ -37,6 +39,7 @@ struct joining {
     int sync, parent_sync;
     int console, master_sock;
     int preserve;
+    int fifo; /* --exec-wait-fifo, O_PATH; or -1 */
 };
 
 /* ------------------------------------------------------------------------- what is to be executed */
@@ -131,6 +134,28 @@ static int apply_options(const struct exec_opts *o, struct spec_process *p, stru
     return rc;
 }
 
+/* What a process file leaves out is as for the container's own process. */
+static void inherit(struct spec_process *p, const struct spec_process *own)
+{
+    if (!p->caps.given)
+        p->caps = own->caps;
+    if (!p->sched.given)
+        p->sched = own->sched;
+    if (!p->io_given) {
+        p->io_given = own->io_given;
+        p->io_class = own->io_class;
+        p->io_priority = own->io_priority;
+    }
+    if (!p->affinity_initial && !p->affinity_final) {
+        p->affinity_initial = own->affinity_initial;
+        p->affinity_final = own->affinity_final;
+    }
+    if (!p->apparmor || !*p->apparmor)
+        p->apparmor = own->apparmor;
+    if (!p->selinux || !*p->selinux)
+        p->selinux = own->selinux;
+}
+
 static int read_process(struct joining *j, struct error *err)
 {
     auto_free char *text = NULL;
@@ -153,9 +178,8 @@ static int read_process(struct joining *j, struct error *err)
         rc = spec_parse_process(j->proc_doc, &j->proc, err);
     if (!rc && j->o->tty)
         j->proc.terminal = true;
-    /* a process file without capabilities has the container's */
-    if (!rc && !j->proc.caps.given)
-        j->proc.caps = j->spec.process->caps;
+    if (!rc)
+        inherit(&j->proc, j->spec.process);
     return rc;
 }
 
@@ -243,6 +267,8 @@ static int set_up(struct joining *j, struct error *err)
     auto_fd int root_fd = -1;
     int rc;
 
+    log_debug("nsexec container setup");
+    log_debug("child process in init()");
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (chrooted) { /* without a mount namespace the root is the process's own */
         char path[64];
@@ -255,8 +281,8 @@ static int set_up(struct joining *j, struct error *err)
         return rc;
     if (chrooted && (fchdir(root_fd) < 0 || chroot(".") < 0))
         return fail_errno(err, errno, "enter the container's root");
-    if (userns && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
-        log_warn("user namespace without a root user");
+    if (userns)
+        userns_become_owner(&j->spec.uid_maps, &j->spec.gid_maps);
     if (p->terminal && (rc = exec_terminal(j, err)))
         return rc;
     if ((rc = process_sched(&j->spec, p, err)))
@@ -269,10 +295,12 @@ static int set_up(struct joining *j, struct error *err)
     bool retry = process_cwd(p->cwd, &first) != 0;
     if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fail_errno(err, errno, "noNewPrivileges");
+    if (!p->affinity_initial && !p->affinity_final)
+        process_affinity_reset();
     if ((rc = process_affinity(p->affinity_final, err)))
         return rc;
     struct launch l = {
-        .wait_fd = -1, .report_fd = j->sync, .proc_fd = -1, .fork = true,
+        .wait_fd = -1, .report_fd = j->sync, .proc_fd = -1, .fifo_fd = -1, .fork = true,
         .session = true, .tty = p->terminal,
         .filter = j->seccomp.notify ? NULL : j->seccomp.insn,
         .filter_len = j->seccomp.notify ? 0 : j->seccomp.count,
@@ -293,9 +321,20 @@ static int set_up(struct joining *j, struct error *err)
     l.cap_permitted = id.permitted;
     l.cap_inheritable = id.inheritable;
     auto_fd int proc = -1;
+    auto_free char *fifo_path = NULL;
+    if (j->fifo >= 0) { /* opened by its number in the container's /proc */
+        proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct statfs fs;
+        if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+            return fail(err, ENOENT, "--exec-wait-fifo needs a procfs at the container's /proc");
+        l.proc_fd = proc;
+        l.fifo_fd = j->fifo;
+        l.fifo_path = fifo_path = xasprintf("self/fd/%d", j->fifo);
+    }
     if ((p->apparmor && *p->apparmor) || (p->selinux && *p->selinux)) {
         bool aa = p->apparmor && *p->apparmor;
-        proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (proc < 0)
+            proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         l.proc_fd = proc;
         l.label_path = aa ? "self/attr/apparmor/exec" : "self/attr/exec";
         l.label = aa ? xasprintf("exec %s", p->apparmor) : p->selinux;
@@ -309,6 +348,7 @@ static int set_up(struct joining *j, struct error *err)
         return rc;
     if (j->seccomp.notify && (rc = load_notifying_filter(j, err)))
         return rc;
+    log_debug("setns_init: about to exec");
     rc = launch_enter(image, &l);
     return fail_errno(err, -rc, "run the launch image");
 }
@@ -326,7 +366,7 @@ static int check_status(struct joining *j, struct error *err)
     case ST_CREATED:
         return 0;
     default:
-        return fail(err, EINVAL, "cannot exec in a container that is not running");
+        return fail(err, EINVAL, "cannot exec in a stopped container");
     }
 }
 
@@ -344,7 +384,7 @@ static int open_console(struct joining *j, struct error *err)
         return 0;
     }
     if (j->o->console_socket && *j->o->console_socket) {
-        j->console = unix_connect(j->o->console_socket, SOCK_STREAM, err);
+        j->console = unix_connect(AT_FDCWD, j->o->console_socket, SOCK_STREAM, err);
         return j->console < 0 ? j->console : 0;
     }
     if (j->o->detach)
@@ -372,8 +412,11 @@ static pid_t await_program(struct joining *j, pid_t helper, struct error *err)
             break;
         if (n < (ssize_t)sizeof(struct launch_report))
             rc = fail(err, EPROTO, "the new process: message of %zd bytes", n);
-        else if (m.kind == LAUNCH_PID && !pid && m.value > 0)
+        else if (m.kind == LAUNCH_PID && !pid && m.value > 0) {
             pid = m.value;
+            if (j->fifo >= 0) /* what comes next waits for another */
+                break;
+        }
         else if (m.kind == SYNC_SECCOMP) {
             rc = notify_forward(helper, m.value, &j->seccomp, &j->c, ST_RUNNING, err);
             if (rc || send(j->parent_sync, "g", 1, MSG_NOSIGNAL) != 1)
@@ -396,6 +439,17 @@ static pid_t await_program(struct joining *j, pid_t helper, struct error *err)
     return pid > 0 ? pid : fail(err, ECHILD, "the new process died while it was made");
 }
 
+/* The container's groups; on v2 its first process may have moved on within them (systemd does), and
+ * a group whose children have controllers takes nobody: then where that one is. */
+static int join_groups(struct joining *j, bool in_v2, struct error *err)
+{
+    int rc = cgroup_join(&j->c.cg, 0, in_v2, err);
+
+    if ((rc != -EBUSY && rc != -ENOENT) || j->o->cgroup_count || cgroup_v2_fd(&j->c.cg) == -1)
+        return rc;
+    return cgroup_join_beside(&j->c.cg, j->c.pid, err);
+}
+
 static int spawn_joiner(struct joining *j, struct error *err)
 {
     int pair[2], v2 = -1;
@@ -406,7 +460,7 @@ static int spawn_joiner(struct joining *j, struct error *err)
     j->parent_sync = pair[0];
     j->sync = pair[1];
     auto_fd int fd = -1;
-    if (!j->o->cgroup && (v2 = cgroup_v2_fd(&j->c.cg)) >= 0) {
+    if (!j->o->cgroup_count && (v2 = cgroup_v2_fd(&j->c.cg)) >= 0) {
         fd = openat(v2, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         ca.flags = CLONE_INTO_CGROUP;
         ca.cgroup = (uint64_t)fd;
@@ -422,12 +476,24 @@ static int spawn_joiner(struct joining *j, struct error *err)
     if (helper == 0) {
         struct error e = {0};
         if (!process_affinity(j->proc.affinity_initial, &e) && !process_oom(&j->proc, 0, &e) &&
-            !cgroup_join(&j->c.cg, 0, in_v2, &e))
+            !join_groups(j, in_v2, &e))
             set_up(j, &e);
         give_up(j, &e);
     }
     close(j->sync);
     return helper;
+}
+
+static int open_fifo(struct joining *j, struct error *err)
+{
+    struct stat st;
+
+    j->fifo = open(j->o->wait_fifo, O_PATH | O_CLOEXEC);
+    if (j->fifo < 0 || fstat(j->fifo, &st) < 0)
+        return fail_errno(err, errno, "failed to open exec wait fifo %s", j->o->wait_fifo);
+    return S_ISFIFO(st.st_mode) ? 0
+                                : fail(err, EINVAL, "exec wait fifo %s is not a fifo",
+                                       j->o->wait_fifo);
 }
 
 static int exec_in(struct joining *j, int *status, struct error *err)
@@ -438,16 +504,11 @@ static int exec_in(struct joining *j, int *status, struct error *err)
     if (rc || (rc = state_spec(&j->c, &j->spec, err)) || (rc = read_process(j, err)) ||
         (rc = open_console(j, err)))
         return rc;
-    if (j->o->cgroup)
-        for (unsigned i = 0; i < j->c.cg.count; i++) {
-            struct cgroup_dir *d = &j->c.cg.dir[i];
-            /* a group below the container's own, never beside it: S21 */
-            if (strstr(j->o->cgroup, ".."))
-                return fail(err, EINVAL, "--cgroup \"%s\"", j->o->cgroup);
-            char *sub = xasprintf("%s/%s", d->path, j->o->cgroup);
-            free(d->path);
-            d->path = sub;
-        }
+    for (size_t i = 0; i < j->o->cgroup_count; i++)
+        if ((rc = cgroup_descend(&j->c.cg, j->o->cgroups[i], err)))
+            return rc;
+    if (j->o->wait_fifo && (rc = open_fifo(j, err)))
+        return rc;
     if (j->spec.seccomp && (rc = seccomp_compile(j->spec.seccomp, &opt, &j->seccomp, err)))
         return rc;
     j->pidfd = container_pidfd(&j->c);
@@ -459,19 +520,9 @@ static int exec_in(struct joining *j, int *status, struct error *err)
     pid_t pid = await_program(j, helper, err);
     if (pid < 0)
         return pid;
-    if (j->o->pid_file && *j->o->pid_file) {
-        char text[16];
-        snprintf(text, sizeof(text), "%d", (int)pid);
-        auto_free char *dir = xstrdup(j->o->pid_file);
-        char *slash = strrchr(dir, '/');
-        if (slash)
-            *slash = 0;
-        auto_fd int at = open(slash ? (*dir ? dir : "/") : ".", O_PATH | O_CLOEXEC);
-        rc = at < 0 ? fail_errno(err, errno, "pid file")
-                    : file_replace(at, slash ? slash + 1 : dir, text, strlen(text), err);
-        if (rc)
-            return rc;
-    }
+    rc = handover_report(AT_FDCWD, pid, j->o->pid_file, j->o->pidfd_socket, err);
+    if (rc)
+        return rc;
     *status = 0;
     if (j->o->detach)
         return 0;
@@ -493,8 +544,10 @@ static int exec_in(struct joining *j, int *status, struct error *err)
 int container_exec(const struct runtime_opts *rt, const struct exec_opts *o, int *status,
                    struct error *err)
 {
-    struct joining j = {.o = o, .pidfd = -1, .preserve = o->preserve_fds};
-    int rc = container_open(rt, o->id, &j.c, err);
+    struct joining j = {.o = o, .pidfd = -1, .preserve = o->preserve_fds, .fifo = -1};
+    int rc = handover_check(o->preserve_fds, err); /* before we open any of our own */
 
+    if (!rc)
+        rc = container_open(rt, o->id, &j.c, err);
     return rc ? rc : exec_in(&j, status, err);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "zone/hook.h"
 
+#include <ctype.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,8 +11,8 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/sys.h"
-
 
 static void child_signals(void)
 {
@@ -19,15 +22,6 @@ static void child_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
-}
-
-static int status_error(const char *what, const char *path, int status, struct error *err)
-{
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    if (WIFSIGNALED(status))
-        return fail(err, EIO, "%s%s: killed by signal %d", what, path, WTERMSIG(status));
-    return fail(err, EIO, "%s%s: exit status %d", what, path, WEXITSTATUS(status));
 }
 
 int program_run(const char *program, const char **argv, struct error *err)
@@ -47,7 +41,11 @@ int program_run(const char *program, const char **argv, struct error *err)
             return fail_errno(err, errno, "wait for %s", program);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return fail(err, ENOENT, "%s: cannot be run; is its package installed?", program);
-    return status_error("", program, status, err);
+    if (WIFSIGNALED(status))
+        return fail(err, EIO, "%s: killed by signal %d", program, WTERMSIG(status));
+    return WEXITSTATUS(status)
+               ? fail(err, EIO, "%s: exit status %d", program, WEXITSTATUS(status))
+               : 0;
 }
 
 /* The hook reads the state from a memfd: no pipe that could fill or block us. */
@@ -65,10 +63,75 @@ static int state_input(const char *state, struct error *err)
     return fd;
 }
 
-static int run_one(const struct spec_hook *h, int input, const char *what, struct error *err)
+static const char *const hook_names[HOOK_KINDS] = {
+    [HOOK_PRESTART] = "prestart",
+    [HOOK_CREATE_RUNTIME] = "createRuntime",
+    [HOOK_CREATE_CONTAINER] = "createContainer",
+    [HOOK_START_CONTAINER] = "startContainer",
+    [HOOK_POSTSTART] = "poststart",
+    [HOOK_POSTSTOP] = "poststop",
+};
+
+/* what the hooks' standard output and error are, or -1 */
+static int hook_out[2] = {-1, -1};
+
+int hooks_output(const struct spec *s, struct error *err)
 {
-    static const char *const no_env[] = {NULL};
+    static const char *const keys[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
+
+    for (int i = 0; i < 2; i++) {
+        const char *path = spec_annotation(s, keys[i]);
+        if (!path || hook_out[i] >= 0)
+            continue;
+        hook_out[i] = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0700);
+        if (hook_out[i] < 0)
+            return fail_errno(err, errno, "annotation %s: %s", keys[i], path);
+    }
+    return 0;
+}
+
+static noreturn_fn void become_hook(const struct spec_hook *h, int input,
+                                    const struct hook_inside *inside)
+{
+    extern char **environ;
     const char *argv1[] = {h->path, NULL};
+
+    child_signals();
+    setpgid(0, 0);
+    if (lseek(input, 0, SEEK_SET) < 0 || dup2(input, 0) < 0)
+        _exit(126);
+    for (int i = 0; i < 2; i++)
+        if (hook_out[i] >= 0 && dup2(hook_out[i], 1 + i) < 0)
+            _exit(126);
+    const char **e = h->env ? h->env : inside ? inside->env : (const char **)environ;
+    if (inside && inside->filter && inside->filter->count) {
+        struct sock_fprog prog = {.len = (unsigned short)inside->filter->count,
+                                  .filter = inside->filter->insn};
+        if (sys_seccomp(SECCOMP_SET_MODE_FILTER, inside->filter->flags, &prog) < 0)
+            _exit(125);
+    }
+    execve(h->path, (char *const *)(h->args && h->args[0] ? h->args : argv1), (char *const *)e);
+    _exit(127);
+}
+
+static int hook_status(const struct spec_hook *h, const char *what, int status, struct error *err)
+{
+    if (WIFSIGNALED(status)) {
+        /* "Bad system call" in small letters, as others say it */
+        auto_free char *words = xstrdup(strsignal(WTERMSIG(status)));
+        *words = (char)tolower((unsigned char)*words);
+        return fail(err, EIO, "%s: signal: %s", h->path, words);
+    }
+    if (WEXITSTATUS(status) == 127 && access(h->path, X_OK) < 0)
+        return fail_errno(err, errno, "%s", h->path);
+    return WEXITSTATUS(status) ? fail(err, EIO, "%s: %s hook failed with exit code %d", h->path,
+                                      what, WEXITSTATUS(status))
+                               : 0;
+}
+
+static int run_one(const struct spec_hook *h, int input, const char *what,
+                   const struct hook_inside *inside, struct error *err)
+{
     int pidfd = -1, status = 0;
     struct clone_args ca = {
         .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD,
@@ -76,16 +139,9 @@ static int run_one(const struct spec_hook *h, int input, const char *what, struc
     pid_t pid = sys_clone3(&ca);
 
     if (pid < 0)
-        return fail_errno(err, errno, "%s hook: clone", what);
-    if (pid == 0) {
-        child_signals();
-        setpgid(0, 0);
-        if (lseek(input, 0, SEEK_SET) < 0 || dup2(input, 0) < 0)
-            _exit(126);
-        execve(h->path, (char *const *)(h->args && h->args[0] ? h->args : argv1),
-               (char *const *)(h->env ? h->env : (const char **)no_env));
-        _exit(127);
-    }
+        return fail_errno(err, errno, "clone");
+    if (pid == 0)
+        become_hook(h, input, inside);
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
     int n;
     while ((n = poll(&p, 1, h->timeout ? h->timeout * 1000 : -1)) < 0 && errno == EINTR)
@@ -98,25 +154,30 @@ static int run_one(const struct spec_hook *h, int input, const char *what, struc
         ;
     close(pidfd);
     if (n == 0)
-        return fail(err, ETIMEDOUT, "%s hook %s: no end within %d s", what, h->path, h->timeout);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && access(h->path, X_OK) < 0)
-        return fail_errno(err, errno, "%s hook %s", what, h->path);
-    auto_free char *prefix = xasprintf("%s hook ", what);
-    return status_error(prefix, h->path, status, err);
+        return fail(err, ETIMEDOUT, "%s: no end within %d s", h->path, h->timeout);
+    return hook_status(h, what, status, err);
 }
 
-int hooks_run(const struct spec_hooks *hooks, const char *state, const char *what,
-              struct error *err)
+int hooks_run(const struct spec *s, enum hook_kind kind, const char *state,
+              const struct hook_inside *inside, struct error *err)
 {
+    const struct spec_hooks *hooks = &s->hooks[kind];
+    const char *what = hook_names[kind];
+
     if (!hooks->count)
         return 0;
     auto_fd int input = state_input(state, err);
     if (input < 0)
         return input;
     for (size_t i = 0; i < hooks->count; i++) {
-        int rc = run_one(&hooks->hook[i], input, what, err);
-        if (rc)
+        int rc = run_one(&hooks->hook[i], input, what, inside, err);
+        if (!rc)
+            continue;
+        error_prefix(err, "error running %s hook #%zu", what, i);
+        if (kind != HOOK_POSTSTOP)
             return rc;
+        /* its failure is only to be told, and the next is run [OCI runtime#lifecycle] */
+        log_warn("%s", err->text);
     }
     return 0;
 }

@@ -94,11 +94,15 @@ static int enter_namespaces(struct init *in, struct error *err)
 
     if (in->early_go && (rc = wait_go(in, err)))
         return rc;
-    if (userns) {
-        /* root of the namespace; where 0 is not mapped we stay who we are */
-        if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-            log_warn("user namespace without a root user");
+    /* first, as our files in /proc are not ours any more after a change of ids */
+    if ((s->ns_new & ns_info[NS_TIME].flag) && userns) {
+        if (unshare(0x80 /* CLONE_NEWTIME */) < 0)
+            return fail_errno(err, errno, "time namespace");
+        if ((rc = write_time_offsets(s, err)))
+            return rc;
     }
+    if (userns)
+        userns_become_owner(&s->uid_maps, &s->gid_maps);
     if (s->process->oom_given && !userns && (rc = process_oom(s->process, 0, err)))
         return rc;
     if (in->join_cgroup && (rc = cgroup_join(&in->c->cg, 0, in->cloned_into_v2, err)))
@@ -108,12 +112,6 @@ static int enter_namespaces(struct init *in, struct error *err)
         return rc;
     if ((s->ns_new & ns_info[NS_CGROUP].flag) && unshare(CLONE_NEWCGROUP) < 0)
         return fail_errno(err, errno, "cgroup namespace");
-    if ((s->ns_new & ns_info[NS_TIME].flag) && userns) {
-        if (unshare(0x80 /* CLONE_NEWTIME */) < 0)
-            return fail_errno(err, errno, "time namespace");
-        if ((rc = write_time_offsets(s, err)))
-            return rc;
-    }
     if (s->ns_new & ns_info[NS_NET].flag)
         rc = net_loopback_up(err);
     return rc;
@@ -202,6 +200,13 @@ static int enter_cwd(const char *cwd, bool make, struct error *err)
     return dir < 0 ? -EACCES : process_cwd(cwd, err);
 }
 
+/* Hooks in the container see the process by the number that it has there. */
+static char *inside_state(struct init *in)
+{
+    in->c->pid = getpid();
+    return state_text(in->c, ST_CREATED, false);
+}
+
 /* Wait for `start` ourselves: hooks are still to run in the container. */
 static int wait_start(struct init *in, int *report, struct error *err)
 {
@@ -250,8 +255,10 @@ static int become_program(struct init *in, struct error *err)
     bool filter_late = in->seccomp.count && !in->seccomp.notify;
     struct identity id;
     auto_free char *program = NULL;
-    struct launch l = {.wait_fd = in->wait_fd, .report_fd = in->sync, .proc_fd = -1};
+    struct launch l = {.wait_fd = in->wait_fd, .report_fd = in->sync, .proc_fd = -1,
+                       .fifo_fd = -1};
 
+    process_affinity_reset();
     int rc = process_sched(in->spec, p, err);
     if (rc)
         return rc;
@@ -329,7 +336,9 @@ static int become_program(struct init *in, struct error *err)
             l.report_fd = conn;
             in->sync = conn; /* failures from here on are for `start` */
         }
-        rc = hooks_run(&in->spec->hooks[HOOK_START_CONTAINER], in->state, "startContainer", err);
+        auto_free char *state = inside_state(in);
+        const struct hook_inside inside = {env, filter_late ? &in->seccomp : NULL};
+        rc = hooks_run(in->spec, HOOK_START_CONTAINER, state, &inside, err);
         if (rc)
             return rc;
     } else if (in->wait_fd >= 0) {
@@ -383,7 +392,10 @@ static int make_container(struct init *in, struct error *err)
         if ((rc = wait_go(in, err)))
             return rc;
     }
-    rc = hooks_run(&s->hooks[HOOK_CREATE_CONTAINER], in->state, "createContainer", err);
+    if (s->hooks[HOOK_CREATE_CONTAINER].count) {
+        auto_free char *state = inside_state(in);
+        rc = hooks_run(s, HOOK_CREATE_CONTAINER, state, NULL, err);
+    }
     if (!rc && s->process->terminal)
         rc = set_terminal(in, err);
     if (!rc && mntns)
@@ -406,6 +418,7 @@ noreturn_fn void init_run(struct init *in)
 {
     struct error err = {0};
 
+    log_debug("child process in init()");
     make_container(in, &err);
     tell(in->sync, SYNC_ERROR, err.code, err.text);
     _exit(1);

@@ -34,7 +34,6 @@ struct init {
     struct container *c;
     struct rootfs rootfs;
     struct seccomp_program seccomp;
-    const char *state; /* for hooks in the container: its text with status "created" */
     int sync;          /* our end of the pair */
     int wait_fd;       /* the start socket, or -1 for run */
     int console;       /* connected console socket, or -1 */

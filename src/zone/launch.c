@@ -84,6 +84,7 @@ static void fill_data(struct data_part *p, const struct launch *l)
         .tty = l->tty,
         .set_caps = l->set_caps,
         .proc_fd = l->proc_fd,
+        .fifo_fd = l->fifo_fd,
         .filter_flags = l->filter_flags,
         .cap_header = {.version = _LINUX_CAPABILITY_VERSION_3},
     };
@@ -102,6 +103,8 @@ static void fill_data(struct data_part *p, const struct launch *l)
     v = data_string(p, l->label);
     data_head(p)->label = v;
     data_head(p)->label_len = l->label ? strlen(l->label) : 0;
+    v = data_string(p, l->fifo_path);
+    data_head(p)->fifo_path = v;
     v = data_string(p, l->program);
     data_head(p)->program = v;
     v = data_vector(p, l->argv);
@@ -194,7 +197,7 @@ int launch_enter(int fd, const struct launch *l)
     static char *const argv[] = {(char *)"quad-init", NULL};
     static char *const envp[] = {NULL};
 
-    const int kept[] = {l->wait_fd, l->report_fd, l->proc_fd};
+    const int kept[] = {l->wait_fd, l->report_fd, l->proc_fd, l->fifo_fd};
 
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
         if (kept[i] >= 0 && fcntl(kept[i], F_SETFD, 0) < 0)

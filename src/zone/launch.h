@@ -29,6 +29,7 @@ enum launch_report_kind {
     LAUNCH_LABEL_FAIL,
     LAUNCH_FORK_FAIL,
     LAUNCH_TTY_FAIL,
+    LAUNCH_FIFO_FAIL,
 };
 
 struct launch {
@@ -42,9 +43,11 @@ struct launch {
     unsigned filter_flags;
     bool set_caps; /* after the filter is loaded */
     uint64_t cap_effective, cap_permitted, cap_inheritable;
-    int proc_fd;            /* a procfs of the container's, for the label; or -1 */
+    int proc_fd;            /* a procfs of the container's, for label and FIFO; or -1 */
+    int fifo_fd;            /* the FIFO, O_PATH; or -1 */
     const char *label_path; /* "self/attr/exec" or NULL */
     const char *label;
+    const char *fifo_path; /* below proc_fd: opened for writing, which waits for a reader; or NULL */
     const char *program;
     const char **argv, **envp;
 };

@@ -171,6 +171,14 @@ STUB_FN void stub_main(struct stub_data *d)
         if (report < 0)
             report = fd;
     }
+    if (d->fifo_path) {
+        long fd = SYS(SYS_openat, d->proc_fd, d->fifo_path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+            die(report, LAUNCH_FIFO_FAIL, fd);
+        SYS(SYS_write, fd, "0", 1);
+        SYS(SYS_close, fd);
+        SYS(SYS_close, d->fifo_fd);
+    }
     if (d->label_path) {
         long fd = SYS(SYS_openat, d->proc_fd, d->label_path, O_WRONLY | O_CLOEXEC);
         rc = fd < 0 ? fd : SYS(SYS_write, fd, d->label, d->label_len);

@@ -22,13 +22,13 @@
 struct stub_data {
     int32_t wait_fd, report_fd;
     int32_t fork, session, tty, set_caps;
-    int32_t proc_fd;
+    int32_t proc_fd, fifo_fd;
     uint32_t filter_flags;
     uint64_t label_len;
     struct __user_cap_header_struct cap_header;
     struct __user_cap_data_struct caps[2];
     struct sock_fprog prog;
-    const char *label_path, *label;
+    const char *label_path, *label, *fifo_path;
     const char *program;
     const char **argv, **envp;
 };

@@ -22,8 +22,10 @@ int container_open(const struct runtime_opts *rt, const char *id, struct contain
                    struct error *err)
 {
     *c = (struct container){.dir = -1};
-    auto_fd int root = runtime_root(rt, err);
+    auto_fd int root = runtime_root(rt, false, err);
 
+    if (root == -ENOENT)
+        return fail(err, ENOENT, "container does not exist: %s", id);
     return root < 0 ? root : state_load(root, id, c, err);
 }
 
@@ -109,7 +111,9 @@ int container_start(const struct runtime_opts *rt, const char *id, struct error 
         if (file_read(c.dir, "config.json", &text, NULL, NULL) == 0 && strstr(text, "poststart") &&
             !(rc = state_spec(&c, &spec, err))) {
             auto_free char *state = state_text(&c, ST_RUNNING, false);
-            rc = hooks_run(&spec.hooks[HOOK_POSTSTART], state, "poststart", err);
+            rc = hooks_output(&spec, err);
+            if (!rc)
+                rc = hooks_run(&spec, HOOK_POSTSTART, state, NULL, err);
             spec_fini(&spec);
             if (rc && container_delete(rt, id, true, NULL))
                 log_warn("%s is left behind", id);
@@ -131,8 +135,12 @@ int container_kill(const struct runtime_opts *rt, const char *id, int sig, bool 
         container_fini(&c);
         return rc;
     }
-    if (all) {
+    /* without a pid namespace of its own the first process takes nobody with it, and the others
+     * are there when it is gone */
+    if (all || (sig == SIGKILL && !c.own_pids)) {
         rc = cgroup_signal(&c.cg, sig, err);
+        if (!rc && sig == SIGKILL && cgroup_is_frozen(&c.cg))
+            rc = cgroup_freeze(&c.cg, false, err);
     } else {
         auto_fd int pidfd = container_pidfd(&c);
         if (pidfd < 0)
@@ -172,6 +180,12 @@ int container_update(const struct runtime_opts *rt, const char *id, json_t *reso
 
     if (!rc && container_status(&c) == ST_STOPPED)
         rc = fail(err, EINVAL, "container %s is stopped", id);
+    if (!rc) {
+        spec_resources_fold(resources);
+        rc = cgroup_extend(&c.cg, resources, err);
+        if (rc > 0)
+            rc = state_save(&c, false, err);
+    }
     if (!rc)
         rc = cgroup_limit(&c.cg, resources, true, err);
     if (!rc && json_object_get(resources, "devices"))
@@ -207,9 +221,11 @@ int container_delete(const struct runtime_opts *rt, const char *id, bool force, 
 {
     struct container c;
     struct error local;
-    auto_fd int root = runtime_root(rt, err);
+    auto_fd int root = runtime_root(rt, false, err);
     int rc = root < 0 ? root : state_load(root, id, &c, err ? err : &local);
 
+    if (root == -ENOENT)
+        return force ? 0 : fail(err, ENOENT, "container does not exist: %s", id);
     if (root < 0)
         return root;
     if (rc == -ENOENT && force) {
@@ -224,8 +240,8 @@ int container_delete(const struct runtime_opts *rt, const char *id, bool force, 
     enum container_status st = container_status(&c);
     if (st != ST_STOPPED && !force && st != ST_CREATED) {
         container_fini(&c);
-        return fail(err, EINVAL, "cannot delete a container in the state \"%s\"; try: --force",
-                    status_names[st]);
+        return fail(err, EINVAL, "cannot delete container %s that is not stopped: %s; try: --force",
+                    id, status_names[st]);
     }
     kill_and_wait(&c);
     struct spec spec;
@@ -235,10 +251,9 @@ int container_delete(const struct runtime_opts *rt, const char *id, bool force, 
         rdt_remove(&spec, id);
     if (!rc && have_spec && spec.hooks[HOOK_POSTSTOP].count) {
         auto_free char *text = state_text(&c, ST_STOPPED, false);
-        struct error hook;
-        /* a poststop hook's failure is only to be told [OCI runtime#lifecycle] */
-        if (hooks_run(&spec.hooks[HOOK_POSTSTOP], text, "poststop", &hook))
-            log_warn("%s", hook.text);
+        rc = hooks_output(&spec, err);
+        if (!rc)
+            rc = hooks_run(&spec, HOOK_POSTSTOP, text, NULL, err ? err : &local);
     }
     if (!rc)
         rc = state_remove(root, id, err);

@@ -2,6 +2,8 @@
 #include "zone/mount.h"
 
 #include <stdio.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #include "base/log.h"
 #include "base/file.h"
@@ -25,7 +27,7 @@ static const struct {
     {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, true},
     {"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, true},
     {"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, true},
-    {"norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, true},
+    {"norelatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, true},
     {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, true},
     {"nostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, true},
     {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0, true},
@@ -48,7 +50,8 @@ static const char *const sb_words[] = {"sync", "dirsync", "mand", "lazytime", "i
 static const char *const void_words[] = {
     "defaults", "async", "nomand", "nolazytime", "noiversion", "loud", "remount", "acl", "noacl",
 };
-static const char *const own_words[] = {"bind", "rbind", "tmpcopyup", "idmap", "ridmap"};
+static const char *const own_words[] = {"bind", "rbind", "tmpcopyup", "idmap", "ridmap",
+                                         "copy-symlink", "src-nofollow", "dest-nofollow"};
 
 const char *mount_opt_name(unsigned i)
 {
@@ -84,11 +87,21 @@ uint64_t mount_propagation(const char *word, bool *rec)
     return 0;
 }
 
+/* Words for the access time that mount(8) reads as "not that other one": alone they choose nothing. */
+static bool is_weak_atime(const char *word)
+{
+    return !strcmp(word, "atime") || !strcmp(word, "norelatime") || !strcmp(word, "nostrictatime");
+}
+
 static bool parse_attr(const char *word, struct mount_opts *o)
 {
     for (size_t i = 0; i < ARRAY_LEN(attr_words); i++) {
         uint64_t set = attr_words[i].set, clear = attr_words[i].clear;
         if (!strcmp(word, attr_words[i].name)) {
+            o->given = true;
+            if (is_weak_atime(word))
+                return true;
+            o->atime_given |= clear == MOUNT_ATTR__ATIME;
             o->set = (o->set & ~clear) | set;
             o->clear = (o->clear & ~set) | clear;
             return true;
@@ -130,6 +143,12 @@ void mount_opts_parse(const char *const *options, struct mount_opts *o)
             o->recursive |= *w == 'r';
         } else if (!strcmp(w, "tmpcopyup")) {
             o->copy_up = true;
+        } else if (!strcmp(w, "copy-symlink")) {
+            o->copy_link = true;
+        } else if (!strcmp(w, "src-nofollow")) {
+            o->src_nofollow = true;
+        } else if (!strcmp(w, "dest-nofollow")) {
+            o->dest_nofollow = true;
         } else if (!strcmp(w, "idmap") || !strcmp(w, "ridmap") || !strncmp(w, "idmap=", 6) ||
                    !strncmp(w, "ridmap=", 7)) {
             o->idmap = true;
@@ -194,7 +213,8 @@ int mount_new(const char *type, const char *source, const struct mount_opts *o, 
 
     if (fs < 0)
         return fail_errno(err, errno, "file system %s", type);
-    if (source && *source && !ro_is_of_mount(type) &&
+    /* what the kernel's own file systems are called by nobody asks, but a tmpfs is known by it */
+    if (source && *source && (!ro_is_of_mount(type) || !strcmp(type, "tmpfs")) &&
         fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
         return fs_error(fs, type, source, errno, err);
     for (unsigned i = 0; i < o->sb_flag_count; i++)
@@ -233,6 +253,15 @@ int mount_clone(int dirfd, const char *path, bool recursive, struct error *err)
     return m < 0 ? fail_errno(err, errno, "clone the mount of %s", *path ? path : "it") : m;
 }
 
+int mount_clone_bind(const char *path, const struct mount_opts *o, struct error *err)
+{
+    int m = open_tree(AT_FDCWD, path,
+                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (o->recursive ? AT_RECURSIVE : 0) |
+                          (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+
+    return m < 0 ? fail_errno(err, errno, "clone the mount of %s", path) : m;
+}
+
 int mount_attr(int mount, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive)
 {
     struct mount_attr a = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
@@ -242,31 +271,71 @@ int mount_attr(int mount, uint64_t set, uint64_t clear, uint64_t propagation, bo
     return 0;
 }
 
-int mount_apply(int mount, const struct mount_opts *o, struct error *err)
-{
-    uint64_t clear = o->clear;
+#define LOCKABLE                                                                             \
+    ((uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC))
 
-    /* the access time is a choice among values: setting one clears the field */
-    if (o->set & MOUNT_ATTR__ATIME)
-        clear |= MOUNT_ATTR__ATIME;
-    if (o->set || clear) {
-        int rc = mount_attr(mount, o->set, clear, 0, false);
-        /* in a user namespace a flag that came with the mount is locked: "rw" cannot undo it */
-        if (rc == -EPERM && o->clear)
-            rc = mount_attr(mount, o->set, 0, 0, false);
-        if (rc)
-            return fail_errno(err, -rc, "mount flags");
+static uint64_t attrs_of(int mount)
+{
+    static const struct {
+        unsigned long st;
+        uint64_t attr;
+    } map[] = {
+        {ST_RDONLY, MOUNT_ATTR_RDONLY},   {ST_NOSUID, MOUNT_ATTR_NOSUID},
+        {ST_NODEV, MOUNT_ATTR_NODEV},     {ST_NOEXEC, MOUNT_ATTR_NOEXEC},
+        {ST_NOATIME, MOUNT_ATTR_NOATIME}, {ST_NODIRATIME, MOUNT_ATTR_NODIRATIME},
+    };
+    struct statfs fs;
+    uint64_t have = 0;
+
+    if (fstatfs(mount, &fs) < 0)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(map); i++)
+        have |= (unsigned long)fs.f_flags & map[i].st ? map[i].attr : 0;
+    if (!((unsigned long)fs.f_flags & (ST_NOATIME | ST_RELATIME)))
+        have |= MOUNT_ATTR_STRICTATIME;
+    return have;
+}
+
+/* The flags of a bind mount, as mount(8) sets them by a remount: without any word those of the source
+ * stay; with one, those not named are cleared, but the access time's. In a user namespace what came
+ * with the mount is locked: what is not named stays, what is to be cleared is refused. */
+static int bind_flags(int mount, const struct mount_opts *o, bool locked, struct error *err)
+{
+    uint64_t set = o->set, clear = (LOCKABLE | MOUNT_ATTR_NOSYMFOLLOW) & ~set;
+    bool nodir = set & MOUNT_ATTR_NODIRATIME, times = o->atime_given || nodir;
+    const uint64_t time_bits = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+
+    if (!o->given)
+        return 0;
+    if (locked) {
+        uint64_t have = attrs_of(mount);
+        if ((have & o->clear & LOCKABLE) || (times && (have & time_bits) != (set & time_bits)))
+            return fail_errno(err, EPERM, "flags that are locked by the host's mount");
+        clear = MOUNT_ATTR_NOSYMFOLLOW & ~set;
+        set &= ~time_bits;
+    } else if (times) {
+        clear |= MOUNT_ATTR__ATIME | (nodir ? 0 : MOUNT_ATTR_NODIRATIME);
     }
+    int rc = mount_attr(mount, set, clear, 0, false);
+    return rc ? fail_errno(err, -rc, "mount flags") : 0;
+}
+
+int mount_apply(int mount, const struct mount_opts *o, bool locked, struct error *err)
+{
+    int rc = bind_flags(mount, o, locked, err);
+
+    if (rc)
+        return rc;
     if (o->rec_set || o->rec_clear) {
-        clear = o->rec_clear;
+        uint64_t clear = o->rec_clear;
         if (o->rec_set & MOUNT_ATTR__ATIME)
             clear |= MOUNT_ATTR__ATIME;
-        int rc = mount_attr(mount, o->rec_set, clear, 0, true);
+        rc = mount_attr(mount, o->rec_set, clear, 0, true);
         if (rc)
             return fail_errno(err, -rc, "recursive mount flags");
     }
     if (o->propagation) {
-        int rc = mount_attr(mount, 0, 0, o->propagation, o->propagation_rec);
+        rc = mount_attr(mount, 0, 0, o->propagation, o->propagation_rec);
         if (rc)
             return fail_errno(err, -rc, "mount propagation");
     }

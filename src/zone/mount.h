@@ -20,7 +20,11 @@ struct mount_opts {
     bool bind, recursive; /* bind or rbind */
     bool idmap, idmap_rec;
     const char *idmap_text; /* of idmap=... */
+    bool given;           /* a word about flags is there, whatever it says */
+    bool atime_given;     /* one that chooses how access times are kept */
     bool copy_up;
+    bool copy_link;                   /* a source that is a link is made again as one */
+    bool src_nofollow, dest_nofollow; /* the last component may be a link, and is meant itself */
     const char *sb_flags[12]; /* "sync", ...: superblock flags by name */
     unsigned sb_flag_count;
     const char **data; /* what is not ours: for the file system; heap */
@@ -39,8 +43,11 @@ uint64_t mount_propagation(const char *word, bool *rec);
                             struct error *err);
 /* A detached clone of the tree at (dirfd, path); AT_EMPTY_PATH is implied for "". */
 [[nodiscard]] int mount_clone(int dirfd, const char *path, bool recursive, struct error *err);
-/* Attributes and propagation of a detached or attached mount. */
-[[nodiscard]] int mount_apply(int mount, const struct mount_opts *o, struct error *err);
+/* The same with the bind mount's own options. */
+[[nodiscard]] int mount_clone_bind(const char *path, const struct mount_opts *o, struct error *err);
+/* Attributes and propagation of a bind mount; `locked` where what it came with must stay. */
+[[nodiscard]] int mount_apply(int mount, const struct mount_opts *o, bool locked,
+                              struct error *err);
 /* Set plain attributes. 0 or -errno. */
 int mount_attr(int mount, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive);
 /* Map ids by the user namespace `userns`. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "zone/notify.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -37,9 +38,9 @@ int notify_forward(pid_t pid, int number, const struct seccomp_program *prog, st
 
     if (fd < 0)
         return fd;
-    auto_close int agent = unix_connect(prog->listener_path, SOCK_STREAM, err);
+    auto_close int agent = unix_connect(AT_FDCWD, prog->listener_path, SOCK_STREAM, err);
     if (agent < 0)
-        return agent;
+        return error_prefix(err, "failed to connect with seccomp agent");
     auto_free char *state = state_text(c, status, false);
     json_t *o = json_pack("{s:s,s:[s],s:i,s:s*,s:o}", "ociVersion", "1.2.0", "fds", "seccompFd",
                           "pid", (int)pid, "metadata", prog->listener_metadata, "state",

@@ -99,6 +99,14 @@ bool parse_cpu_list(const char *text, unsigned long *mask, unsigned max)
     return true;
 }
 
+void process_affinity_reset(void)
+{
+    unsigned long mask[1024 / 8 / sizeof(unsigned long)];
+
+    memset(mask, 0xff, sizeof(mask));
+    syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask);
+}
+
 int process_affinity(const char *cpus, struct error *err)
 {
     unsigned long mask[1024 / 8 / sizeof(unsigned long)] = {0};
@@ -109,6 +117,7 @@ int process_affinity(const char *cpus, struct error *err)
         return fail(err, EINVAL, "CPU list \"%s\"", cpus);
     if (syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask) < 0)
         return fail_errno(err, errno, "CPU affinity %s", cpus);
+    log_debug("nsexec: affinity: 0x%lx", mask[0]);
     return 0;
 }
 
@@ -144,19 +153,19 @@ static int apply_mempolicy(const json_t *o, struct error *err)
     const char *nodes = jr_string(&r, o, "linux.memoryPolicy", "nodes");
     auto_free const char **list = jr_strings(&r, o, "linux.memoryPolicy", "flags", &n);
     if (!name || !name_find(modes, name, &mode))
-        jr_fail(&r, "linux.memoryPolicy.mode \"%s\" is unknown", name ? name : "");
+        jr_fail(&r, "linux.memoryPolicy: invalid memory policy mode \"%s\"", name ? name : "");
     for (size_t i = 0; i < n; i++) {
         if (!name_find(flags, list[i], &flag))
-            jr_fail(&r, "linux.memoryPolicy.flags: \"%s\" is unknown", list[i]);
+            jr_fail(&r, "linux.memoryPolicy: invalid memory policy flag \"%s\"", list[i]);
         mode |= flag;
     }
     if (nodes && !parse_cpu_list(nodes, mask, 1024))
-        jr_fail(&r, "linux.memoryPolicy.nodes \"%s\"", nodes);
+        jr_fail(&r, "linux.memoryPolicy: invalid memory policy node list \"%s\"", nodes);
     if (r.rc)
         return r.rc;
     bool any = nodes && *nodes;
     if (syscall(SYS_set_mempolicy, (int)mode, any ? mask : NULL, any ? 1024UL : 0UL) < 0)
-        return fail_errno(err, errno, "memory policy %s", name);
+        return fail_errno(err, errno, "set_mempolicy %s", name);
     return 0;
 }
 
@@ -173,8 +182,13 @@ int process_sched(const struct spec *s, const struct spec_process *p, struct err
             .deadline = p->sched.deadline,
             .period = p->sched.period,
         };
-        if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
-            return fail_errno(err, errno, "scheduler");
+        if (syscall(SYS_sched_setattr, 0, &a, 0) < 0) {
+            bool cpus = s && json_object_get(json_object_get(s->resources, "cpu"), "cpus");
+            return errno == EPERM && cpus
+                       ? fail_errno(err, EPERM, "process scheduler can't be used together with "
+                                                "AllowedCPUs (linux.resources.cpu.cpus)")
+                       : fail_errno(err, errno, "scheduler");
+        }
     }
     if (p->io_given &&
         syscall(SYS_ioprio_set, 1, 0, p->io_class << 13 | p->io_priority) < 0)
@@ -220,6 +234,15 @@ static int set_ids(const struct spec_process *p, bool setgroups_denied, struct e
     return 0;
 }
 
+/* What is not permitted and inheritable cannot become ambient [capabilities(7)]. */
+static void warn_ambient(uint64_t refused)
+{
+    for (unsigned cap = 0; cap < CAP_NAMES; cap++)
+        if (refused >> cap & 1)
+            log_warn("can't raise ambient capability CAP_%s: operation not permitted",
+                     cap_names[cap]);
+}
+
 /* The launch stage loads the seccomp filter, and without noNewPrivileges needs CAP_SYS_ADMIN for it.
  * What passes its exec is what is inheritable (for root) or ambient (for others); and inheritable
  * can be raised only while the bounding set still has it [capabilities(7)]. The launch stage drops
@@ -258,6 +281,7 @@ int process_identity(const struct spec_process *p, bool keep_admin, bool setgrou
     if (rc)
         return fail_errno(err, -rc, "capabilities");
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    warn_ambient(c->ambient & ~(id->permitted & id->inheritable));
     uint64_t ambient = (c->ambient & id->permitted & id->inheritable) | (p->uid ? extra : 0);
     for (unsigned cap = 0; cap < 64 && ambient >> cap; cap++)
         if (ambient >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
@@ -281,11 +305,12 @@ int process_cwd(const char *cwd, struct error *err)
     return 0;
 }
 
+/* The last of several counts, as a later one overrides. */
 static const char *env_value(const struct spec_process *p, const char *name)
 {
     size_t n = strlen(name);
 
-    for (size_t i = 0; i < p->env_count; i++)
+    for (size_t i = p->env_count; i-- > 0;)
         if (!strncmp(p->env[i], name, n) && p->env[i][n] == '=')
             return p->env[i] + n + 1;
     return NULL;
@@ -362,14 +387,29 @@ static char *home_of(uint32_t uid)
     return xstrdup(uid ? "HOME=/" : "HOME=/root");
 }
 
+/* Is the i-th variable set again behind it? */
+static bool is_overridden(const struct spec_process *p, size_t i)
+{
+    size_t n = strcspn(p->env[i], "=");
+
+    if (!p->env[i][n])
+        return false;
+    for (size_t k = i + 1; k < p->env_count; k++)
+        if (!strncmp(p->env[k], p->env[i], n + 1))
+            return true;
+    return false;
+}
+
 const char **process_env(const struct spec_process *p)
 {
     const char **env = xcalloc(p->env_count + 2, sizeof(*env));
+    const char *home = env_value(p, "HOME");
     size_t n = 0;
 
-    for (; n < p->env_count; n++)
-        env[n] = p->env[n];
-    if (!env_value(p, "HOME"))
+    for (size_t i = 0; i < p->env_count; i++)
+        if (!is_overridden(p, i) && ((home && *home) || strncmp(p->env[i], "HOME=", 5) != 0))
+            env[n++] = p->env[i];
+    if (!home || !*home)
         env[n++] = home_of(p->uid);
     return env;
 }

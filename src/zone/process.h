@@ -22,6 +22,8 @@ bool caps_have(unsigned cap); /* effective; cached */
 [[nodiscard]] int process_sched(const struct spec *s, const struct spec_process *p,
                                 struct error *err);
 [[nodiscard]] int process_affinity(const char *cpus, struct error *err);
+/* All processors that the groups allow: who starts a container does not lend it its own choice. */
+void process_affinity_reset(void);
 [[nodiscard]] int process_rlimits(const struct spec_process *p, pid_t pid, struct error *err);
 
 struct identity {
@@ -38,7 +40,7 @@ struct identity {
 /* The program's path by the configured PATH; heap memory. "/" is the container's. */
 [[nodiscard]] int process_program(const struct spec_process *p, char **program,
                                   struct error *err);
-/* The environment with HOME added from the image's /etc/passwd where it is missing. */
+/* The environment with each name once, and HOME added from the image's /etc/passwd where it is missing. */
 const char **process_env(const struct spec_process *p);
 
 /* "0-3,7" -> bits; false where it is no list or passes `max`. */

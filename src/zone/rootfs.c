@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "zone/rootfs.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
@@ -19,8 +20,9 @@ void rootfs_init(struct rootfs *r, const struct spec *s, struct cgroup *cg, cons
     };
     r->source = xcalloc(s->mount_count, sizeof(*r->source));
     r->late_ro = xcalloc(s->mount_count + 2, sizeof(*r->late_ro));
+    r->idmap = xcalloc(s->mount_count, sizeof(*r->idmap));
     for (size_t i = 0; i < s->mount_count; i++)
-        r->source[i] = -1;
+        r->source[i] = r->idmap[i] = -1;
 }
 
 /* ---------------------------------------------------------------- sources, by the runtime */
@@ -56,8 +58,9 @@ static int parse_idmap_text(const char *text, struct id_maps *uids, struct id_ma
     return uids->count && gids->count ? 0 : fail(err, EINVAL, "idmap option \"%s\"", text);
 }
 
-static int apply_idmap(const struct rootfs *r, const struct spec_mount *m,
-                       const struct mount_opts *o, int tree, struct error *err)
+/* The user namespace whose maps the mount is to have: a descriptor. */
+static int idmap_ns(const struct rootfs *r, const struct spec_mount *m, const struct mount_opts *o,
+                    struct error *err)
 {
     struct id_maps uids = m->uid_maps, gids = m->gid_maps;
     struct id_maps text_u = {0}, text_g = {0};
@@ -74,10 +77,33 @@ static int apply_idmap(const struct rootfs *r, const struct spec_mount *m,
     }
     if (!uids.count)
         return fail(err, EINVAL, "mount %s: idmap without mappings", m->destination);
-    auto_fd int ns = userns_open(&uids, &gids, err);
+    int ns = userns_open(&uids, &gids, err);
     free(text_u.map);
     free(text_g.map);
-    return ns < 0 ? ns : mount_idmap(tree, ns, o->idmap_rec, err);
+    return ns;
+}
+
+/* What is below the root may be a mount that is still to be made there. */
+static bool is_in_root(const struct rootfs *r, const char *path)
+{
+    size_t n = strlen(r->path);
+
+    return !strncmp(path, r->path, n) && path[n] == '/';
+}
+
+static int take_source(struct rootfs *r, size_t i, const struct mount_opts *o, bool idmap,
+                       struct error *err)
+{
+    const struct spec_mount *m = &r->spec->mounts[i];
+    bool later = is_in_root(r, m->source) && !(idmap && r->userns);
+
+    if (idmap && (r->idmap[i] = idmap_ns(r, m, o, err)) < 0)
+        return r->idmap[i];
+    if (later)
+        return 0;
+    int tree = mount_clone_bind(m->source, o, err);
+    r->source[i] = tree;
+    return tree < 0 ? tree : idmap ? mount_idmap(tree, r->idmap[i], o->idmap_rec, err) : 0;
 }
 
 int rootfs_sources(struct rootfs *r, struct error *err)
@@ -107,13 +133,11 @@ int rootfs_sources(struct rootfs *r, struct error *err)
             rc = fail(err, ENOTSUP, "mount %s: id-mapped mounts need Linux 5.12 and privilege",
                       m->destination);
         else if (bind && m->source && r->privileged && !r->old_api && (r->userns || idmap)) {
-            int tree = mount_clone(AT_FDCWD, m->source, o.recursive, err);
-            rc = tree < 0 ? tree : idmap ? apply_idmap(r, m, &o, tree, err) : 0;
-            r->source[i] = tree;
+            rc = take_source(r, i, &o, idmap, err);
         }
         mount_opts_free(&o);
         if (rc)
-            return error_prefix(err, "mount %s", m->destination);
+            return error_prefix(err, "error mounting %s", m->destination);
     }
     if (r->userns && r->privileged && !r->old_api)
         r->root_clone = mount_clone(AT_FDCWD, r->path, true, err);
@@ -204,6 +228,46 @@ static bool is_kernel_fs(const char *type)
     return !strcmp(type, "proc") || !strcmp(type, "sysfs");
 }
 
+/* The last component itself, link or not; a file is made where there is nothing. */
+static int open_link_target(struct rootfs *r, const struct spec_mount *m, struct error *err)
+{
+    auto_free char *keep = NULL;
+    const char *name;
+    auto_fd int dir = root_parent(r->root, m->destination, &keep, &name, err);
+
+    if (dir < 0)
+        return dir;
+    int made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
+    if (made >= 0)
+        close(made);
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? fail_errno(err, errno, "%s", m->destination) : fd;
+}
+
+/* A source that is a link becomes the same link in the container. */
+static int copy_link(struct rootfs *r, const struct spec_mount *m, struct error *err)
+{
+    auto_free char *keep = NULL;
+    const char *name;
+    char text[PATH_MAX], now[PATH_MAX];
+    ssize_t n = readlink(m->source, text, sizeof(text) - 1), k;
+
+    if (n < 0)
+        return fail_errno(err, errno, "read link %s", m->source);
+    text[n] = 0;
+    auto_fd int dir = root_parent(r->root, m->destination, &keep, &name, err);
+    if (dir < 0)
+        return dir;
+    if (symlinkat(text, dir, name) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return fail_errno(err, errno, "link %s", m->destination);
+    k = readlinkat(dir, name, now, sizeof(now) - 1);
+    return k == n && !memcmp(now, text, (size_t)n)
+               ? 0
+               : fail(err, EEXIST, "%s is there and another thing", m->destination);
+}
+
 static int open_target(struct rootfs *r, const struct spec_mount *m, bool file, struct error *err)
 {
     if (file)
@@ -214,8 +278,8 @@ static int open_target(struct rootfs *r, const struct spec_mount *m, bool file, 
         if (fd >= 0)
             return fd;
         if (fd != -ENOENT)
-            return fail_errno(err, -fd, "%s must be a plain directory of the image",
-                              m->destination);
+            return fail_errno(err, -fd, "filesystem %s must be mounted on ordinary directory",
+                              m->type);
     }
     return root_mkdirs(r->root, m->destination, 0755, err);
 }
@@ -241,6 +305,8 @@ static int mount_bind(struct rootfs *r, size_t i, const struct mount_opts *o, st
 
     if (!m->source || !*m->source)
         return fail(err, EINVAL, "a bind mount needs a source");
+    if (o->copy_link && lstat(m->source, &st) == 0 && S_ISLNK(st.st_mode))
+        return copy_link(r, m, err);
     if (r->old_api) {
         if (stat(m->source, &st) < 0)
             return fail_errno(err, errno, "%s", m->source);
@@ -254,15 +320,21 @@ static int mount_bind(struct rootfs *r, size_t i, const struct mount_opts *o, st
         return top < 0 ? fail_errno(err, -top, "%s", m->destination)
                        : mount_remount_old(top, o, err);
     }
-    if (tree < 0)
-        tree = mount_clone(AT_FDCWD, m->source, o->recursive, err);
+    if (tree < 0) {
+        tree = mount_clone_bind(m->source, o, err);
+        if (tree >= 0 && r->idmap[i] >= 0 && mount_idmap(tree, r->idmap[i], o->idmap_rec, err)) {
+            fd_drop(&tree);
+            return -err->code;
+        }
+    }
     if (tree < 0)
         return tree;
-    int rc = mount_apply(tree, o, err);
+    int rc = mount_apply(tree, o, r->userns, err);
     if (!rc && fstat(tree, &st) < 0)
         rc = fail_errno(err, errno, "%s", m->source);
     if (!rc) {
-        auto_fd int target = open_target(r, m, !S_ISDIR(st.st_mode), err);
+        auto_fd int target = o->dest_nofollow ? open_link_target(r, m, err)
+                                              : open_target(r, m, !S_ISDIR(st.st_mode), err);
         rc = target < 0 ? target : 0;
         if (!rc && (rc = mount_attach(tree, target, "")))
             fail_errno(err, -rc, "attach");
@@ -310,6 +382,19 @@ static const char *name_in_dev(const struct rootfs *r, const struct spec_mount *
     return r->dev >= 0 && !strncmp(m->destination, "/dev/", 5) && is_component(name) ? name : NULL;
 }
 
+/* A tmpfs has the mode of the directory that it hides, if the image has one there. */
+static void inherit_mode(struct rootfs *r, const struct spec_mount *m, struct mount_opts *o)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < o->data_count; i++)
+        if (!strncmp(o->data[i], "mode=", 5) || strstr(o->data[i], ",mode="))
+            return;
+    auto_fd int there = root_open(r->root, m->destination, O_PATH | O_DIRECTORY);
+    if (there >= 0 && fstat(there, &st) == 0)
+        o->data[o->data_count++] = xasprintf("mode=%o", (unsigned)st.st_mode & 07777);
+}
+
 static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_opts *o,
                     struct error *err)
 {
@@ -322,6 +407,8 @@ static int mount_fs(struct rootfs *r, const struct spec_mount *m, struct mount_o
 
     if (name && mkdirat(r->dev, name, 0755) < 0 && errno != EEXIST)
         return fail_errno(err, errno, "make it");
+    if (tmpfs && !name && !o->copy_up)
+        inherit_mode(r, m, o);
     target = made = name ? -1 : open_target(r, m, false, err);
     if (name)
         target = r->dev;
@@ -465,8 +552,8 @@ static int mount_one(struct rootfs *r, size_t i, struct error *err)
     int rc;
 
     mount_opts_parse(m->options, &o);
-    /* room for one more: the label */
-    o.data = realloc(o.data, (o.data_count + 2) * sizeof(*o.data));
+    /* room for two more: mode and label */
+    o.data = realloc(o.data, (o.data_count + 3) * sizeof(*o.data));
     if (!o.data)
         abort();
     if (o.bind || (m->type && !strcmp(m->type, "bind"))) {
@@ -480,7 +567,9 @@ static int mount_one(struct rootfs *r, size_t i, struct error *err)
         rc = mount_fs(r, m, &o, err);
     }
     mount_opts_free(&o);
-    return rc ? error_prefix(err, "mount %s", m->destination) : 0;
+    return rc ? error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
+                             m->source ? m->source : m->type ? m->type : "", m->destination)
+              : 0;
 }
 
 int rootfs_prepare(struct rootfs *r, struct error *err)
@@ -494,14 +583,48 @@ int rootfs_prepare(struct rootfs *r, struct error *err)
 
 /* ---------------------------------------------------------------------------- into the root */
 
+/* A root that is only moved leaves the host's tree behind it in this mount namespace, where a procfs
+ * or sysfs that shows everything would let a user namespace inside mount its own. */
+static int hide_kernel_fs(struct rootfs *r, struct error *err)
+{
+    auto_free char *text = NULL;
+    char *save = NULL;
+    int rc = file_read(AT_FDCWD, "/proc/self/mountinfo", &text, NULL, err);
+
+    /* at the host's shared mounts nothing may change */
+    if (!rc && mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+        rc = fail_errno(err, errno, "make the host's tree slave");
+    for (char *l = rc ? NULL : strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+        char *dash = strstr(l, " - "), *point = l;
+        if (!dash || (strncmp(dash, " - proc ", 8) != 0 && strncmp(dash, " - sysfs ", 9) != 0))
+            continue;
+        for (int i = 0; i < 4 && point; i++)
+            point = strchr(point, ' ') ? strchr(point, ' ') + 1 : NULL;
+        if (!point)
+            continue;
+        point[strcspn(point, " ")] = 0;
+        size_t n = strlen(r->path);
+        if (!strncmp(point, r->path, n) && (point[n] == '/' || !point[n]))
+            continue;
+        /* locked in a user namespace: covered instead */
+        if (umount2(point, MNT_DETACH) < 0 && (errno == EINVAL || errno == EPERM) &&
+            mount("tmpfs", point, "tmpfs", MS_RDONLY, NULL) < 0)
+            return fail_errno(err, errno, "hide %s", point);
+    }
+    return rc;
+}
+
 int rootfs_enter(struct rootfs *r, struct error *err)
 {
+    int rc;
     bool shared = r->spec->rootfs_propagation && !r->no_pivot;
     auto_fd int old = shared ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
     if (fchdir(r->root) < 0)
         return fail_errno(err, errno, "enter the root");
     if (r->no_pivot) {
+        if ((rc = hide_kernel_fs(r, err)))
+            return rc;
         if (mount(".", "/", NULL, MS_MOVE, NULL) < 0)
             return fail_errno(err, errno, "move the root");
         if (chroot(".") < 0 || chdir("/") < 0)

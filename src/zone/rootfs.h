@@ -27,6 +27,7 @@ struct rootfs {
     int root;          /* O_PATH of the root's mount */
     int root_clone;    /* detached clone of it, or -1 */
     int *source;       /* per mount: detached clone, or -1 */
+    int *idmap;        /* per mount: user namespace of its id map, or -1 */
     int proc, sys;     /* procfs and sysfs that we mounted, or -1 */
     int dev;           /* the tmpfs at /dev that we mounted, or -1 */
     int *late_ro;      /* mounts that become read-only at the end */
@@ -45,6 +46,9 @@ void rootfs_init(struct rootfs *r, const struct spec *s, struct cgroup *cg, cons
 /* A user namespace with these maps, held by its descriptor. */
 [[nodiscard]] int userns_open(const struct id_maps *uids, const struct id_maps *gids,
                               struct error *err);
+/* Become the root of the user namespace that we are in, or where it has none the first id of its maps
+ * (of its files where they are not given). */
+void userns_become_owner(const struct id_maps *uids, const struct id_maps *gids);
 /* Write the maps of process `pid`; uses newuidmap and newgidmap where the kernel refuses us. */
 [[nodiscard]] int userns_write_maps(pid_t pid, const struct id_maps *uids,
                                     const struct id_maps *gids, bool privileged,

@@ -36,7 +36,7 @@ const char *const seccomp_flag_names[] = {
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL,
 };
 static const unsigned flag_values[] = {
-    SECCOMP_FILTER_FLAG_TSYNC,
+    0, /* TSYNC: the process that loads the filter has one thread */
     SECCOMP_FILTER_FLAG_LOG,
     SECCOMP_FILTER_FLAG_SPEC_ALLOW,
     SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
@@ -237,6 +237,10 @@ static void add_names(struct compiler *c, struct json_reader *r, const json_t *e
             jr_fail(r, "linux.seccomp.syscalls[].names[] must be strings");
             return;
         }
+        /* the launch stage writes what happens to it, and who could answer waits for that */
+        if (!strcmp(name, "write") && count &&
+            (rules[0].ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
+            jr_fail(r, "linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall");
         const struct syscall_row *row = syscall_find(name);
         for (enum abi abi = 0; row && abi < ABI_COUNT; abi++) {
             int nr = syscall_number(row, abi);
@@ -316,6 +320,9 @@ static void parse_flags(struct json_reader *r, const json_t *profile, struct sec
     size_t n;
     auto_free const char **flags = jr_strings(r, profile, "linux.seccomp", "flags", &n);
 
+    /* a profile that says nothing of it does not ask for the slow mitigation (runc's choice) */
+    if (!json_object_get(profile, "flags"))
+        prog->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     for (size_t i = 0; i < n; i++) {
         unsigned k = 0;
         while (seccomp_flag_names[k] && strcmp(flags[i], seccomp_flag_names[k]) != 0)
@@ -624,7 +631,7 @@ int seccomp_compile(const json_t *profile, const struct seccomp_options *opt,
         prog->notify |= (c.rules[i].ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;
     prog->listener_path = jr_string(&r, profile, "linux.seccomp", "listenerPath");
     prog->listener_metadata = jr_string(&r, profile, "linux.seccomp", "listenerMetadata");
-    if (prog->notify && !prog->listener_path)
+    if (prog->notify && (!prog->listener_path || !*prog->listener_path))
         jr_fail(&r, "linux.seccomp: SCMP_ACT_NOTIFY needs listenerPath");
     if (!r.rc && !(c.rule_count == 0 && act == SECCOMP_RET_ALLOW))
         generate(&c, opt->family);

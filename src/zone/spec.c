@@ -2,6 +2,8 @@
 #include "zone/spec.h"
 
 #include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/file.h"
@@ -122,6 +124,28 @@ static void parse_rlimits(struct json_reader *r, const json_t *o, struct spec_pr
     }
 }
 
+/* The kernel's own rules [sched(7)], which it answers with one EINVAL for all. */
+static void check_deadline(struct json_reader *r, const json_t *v, const struct spec_sched *s)
+{
+    static const char what[] = "sched_setattr: `SCHED_DEADLINE`";
+
+    if (!json_object_get(v, "runtime"))
+        jr_fail(r, "%s requires `runtime`", what);
+    if (!json_object_get(v, "deadline"))
+        jr_fail(r, "%s requires `deadline`", what);
+    if (!s->runtime)
+        jr_fail(r, "%s runtime must be greater than 0", what);
+    if (s->runtime < 1024 || s->runtime > INT64_MAX)
+        jr_fail(r, "%s runtime (%" PRIu64 ") must be between 1024 and %" PRId64, what, s->runtime,
+                INT64_MAX);
+    if (s->runtime > s->deadline)
+        jr_fail(r, "%s runtime (%" PRIu64 ") must be <= deadline (%" PRIu64 ")", what, s->runtime,
+                s->deadline);
+    if (s->period && s->deadline > s->period)
+        jr_fail(r, "%s deadline (%" PRIu64 ") must be <= period (%" PRIu64 ")", what, s->deadline,
+                s->period);
+}
+
 static void parse_sched(struct json_reader *r, const json_t *o, struct spec_sched *s)
 {
     const json_t *v = jr_object(r, o, "process", "scheduler");
@@ -154,6 +178,8 @@ static void parse_sched(struct json_reader *r, const json_t *o, struct spec_sche
         jr_fail(r, "%s.priority is for SCHED_FIFO and SCHED_RR only", where);
     if ((s->runtime || s->deadline || s->period) && s->policy != 6)
         jr_fail(r, "%s: runtime, deadline and period are for SCHED_DEADLINE only", where);
+    if (s->policy == 6)
+        check_deadline(r, v, s);
 }
 
 static void parse_user(struct json_reader *r, const json_t *o, struct spec_process *p)
@@ -338,7 +364,7 @@ static void parse_netdevs(struct json_reader *r, struct spec *s, const json_t *l
         }
     }
     if (s->netdev_count && !spec_has_ns(s, NS_NET))
-        jr_fail(r, "linux.netDevices needs a network namespace");
+        jr_fail(r, "linux.netDevices: unable to move network devices without a NET namespace");
 }
 
 static void parse_time(struct json_reader *r, struct spec *s, const json_t *l)
@@ -439,11 +465,57 @@ static void parse_sysctl(struct json_reader *r, struct spec *s, const json_t *l)
     }
 }
 
+/* A user namespace without maps: its root is who makes it. */
+static void map_self(struct id_maps *m, uint32_t id)
+{
+    if (m->count)
+        return;
+    m->map = xcalloc(1, sizeof(*m->map));
+    m->map[0] = (struct id_map){.inside = 0, .outside = id, .size = 1};
+    m->count = 1;
+}
+
 static void check_paths(struct json_reader *r, const char **v, const char *key)
 {
     for (size_t i = 0; v && v[i]; i++)
         if (*v[i] != '/')
             jr_fail(r, "linux.%s[%zu] must be an absolute path", key, i);
+}
+
+static const char *const resource_names[] = {
+    "blockIO", "burst", "checkBeforeUpdate", "classID", "cpu", "cpus", "devices", "disableOOMKiller",
+    "hugepageLimits", "idle", "kernel", "kernelTCP", "limit", "memory", "mems", "network",
+    "pageSize", "period", "pids", "priorities", "quota", "rdma", "realtimePeriod",
+    "realtimeRuntime", "reservation", "shares", "swap", "swappiness", "unified", "useHierarchy",
+    "weight", "weightDevice",
+};
+
+static const char *folded(const char *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(resource_names); i++)
+        if (!strcasecmp(key, resource_names[i]))
+            return strcmp(key, resource_names[i]) != 0 ? resource_names[i] : NULL;
+    return NULL;
+}
+
+void spec_resources_fold(json_t *o)
+{
+    const char *key;
+    json_t *v;
+    void *next;
+    size_t i;
+
+    json_array_foreach(o, i, v) spec_resources_fold(v);
+    json_object_foreach_safe(o, next, key, v)
+    {
+        const char *right = folded(key);
+        if (strcmp(key, "unified") != 0 && strcmp(key, "rdma") != 0)
+            spec_resources_fold(v);
+        if (right && !json_object_get(o, right)) {
+            json_object_set(o, right, v);
+            json_object_del(o, key);
+        }
+    }
 }
 
 static void parse_linux(struct json_reader *r, struct spec *s)
@@ -456,11 +528,16 @@ static void parse_linux(struct json_reader *r, struct spec *s)
     parse_namespaces(r, s, l);
     s->uid_maps = parse_maps(r, l, "linux", "uidMappings");
     s->gid_maps = parse_maps(r, l, "linux", "gidMappings");
+    if (s->ns_new & ns_info[NS_USER].flag) {
+        map_self(&s->uid_maps, geteuid());
+        map_self(&s->gid_maps, getegid());
+    }
     parse_time(r, s, l);
     parse_devices(r, s, l);
     parse_netdevs(r, s, l);
     s->cgroups_path = jr_string(r, l, "linux", "cgroupsPath");
     s->resources = jr_object(r, l, "linux", "resources");
+    spec_resources_fold(s->resources);
     s->rdt = jr_object(r, l, "linux", "intelRdt");
     s->mempolicy = jr_object(r, l, "linux", "memoryPolicy");
     parse_sysctl(r, s, l);
@@ -485,12 +562,8 @@ static void parse_linux(struct json_reader *r, struct spec *s)
 
 static void check_whole(struct json_reader *r, const struct spec *s)
 {
-    const uint64_t user = ns_info[NS_USER].flag;
-
     if ((s->uid_maps.count || s->gid_maps.count) && !spec_has_ns(s, NS_USER))
         jr_fail(r, "linux.uidMappings and gidMappings need a user namespace");
-    if ((s->ns_new & user) && (!s->uid_maps.count || !s->gid_maps.count))
-        jr_fail(r, "a new user namespace needs linux.uidMappings and linux.gidMappings");
     if (s->hostname && *s->hostname && !spec_has_ns(s, NS_UTS))
         jr_fail(r, "hostname needs a uts namespace");
     if (s->domainname && *s->domainname && !spec_has_ns(s, NS_UTS))

@@ -166,6 +166,10 @@ struct spec {
 [[nodiscard]] int spec_parse(json_t *doc, struct spec *s, struct error *err);
 void spec_fini(struct spec *s);
 
+/* Names of resources in other capitals ("CPU", "pagesize") become the specification's: runc takes
+ * them so. */
+void spec_resources_fold(json_t *resources);
+
 /* A process object by itself (exec --process). */
 [[nodiscard]] int spec_parse_process(const json_t *o, struct spec_process *p, struct error *err);
 

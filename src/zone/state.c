@@ -15,15 +15,16 @@ int id_check(const char *id, struct error *err)
 {
     size_t n = strlen(id);
 
-    if (!n || n > 1024 || !strcmp(id, ".") || !strcmp(id, ".."))
-        return fail(err, EINVAL, "invalid container id \"%s\"", id);
+    /* a leading dot also hides the directory from what looks for containers */
+    if (!n || n > 1024 || *id == '.')
+        return fail(err, EINVAL, "invalid container ID \"%s\"", id);
     for (const char *p = id; *p; p++) {
         unsigned char c = (unsigned char)*p;
         bool ok = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                   c == '_' || c == '+' || c == '-' || c == '.';
         if (!ok)
-            return fail(err, EINVAL, "invalid container id \"%.100s\"; letters, digits and _+-. "
-                                     "are allowed", id);
+            return fail(err, EINVAL, "invalid character in container ID \"%.100s\"; letters, "
+                                     "digits and _+-. are allowed", id);
     }
     return 0;
 }
@@ -55,11 +56,11 @@ char *state_root_default(void)
     return xasprintf("/tmp/quad-oci-%u", (unsigned)geteuid());
 }
 
-int state_root(const char *path, struct error *err)
+int state_root(const char *path, bool make, struct error *err)
 {
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT && make) {
         auto_free char *part = xstrdup(path);
         for (char *p = part + 1; *p; p++)
             if (*p == '/') {
@@ -87,11 +88,11 @@ int state_create(int root, const char *id, struct error *err)
 
 int state_save(const struct container *c, bool first, struct error *err)
 {
-    json_t *o = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s*,s:b,s:b,s:O*,s:o}", "ociVersion",
+    json_t *o = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s*,s:b,s:b,s:b,s:O*,s:o}", "ociVersion",
                           "1.2.0", "id", c->id, "pid", (int)c->pid, "startTime",
                           (json_int_t)c->start_time, "bundle", c->bundle, "rootfs", c->rootfs,
                           "created", c->created, "owner", c->owner, "noPivot", c->no_pivot,
-                          "rootless", c->rootless, "annotations", c->annotations, "cgroup",
+                          "rootless", c->rootless, "ownPids", c->own_pids, "annotations", c->annotations, "cgroup",
                           cgroup_to_json(&c->cg));
     auto_free char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
@@ -141,6 +142,7 @@ int state_load(int root, const char *id, struct container *c, struct error *err)
     c->owner = copy_string(&r, o, "owner");
     c->no_pivot = jr_bool(&r, o, "state", "noPivot");
     c->rootless = jr_bool(&r, o, "state", "rootless");
+    c->own_pids = jr_bool(&r, o, "state", "ownPids");
     c->annotations = json_incref(jr_object(&r, o, "state", "annotations"));
     rc = r.rc ? r.rc : cgroup_from_json(&c->cg, jr_object(&r, o, "state", "cgroup"), err);
     json_decref(o);

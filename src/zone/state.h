@@ -24,18 +24,19 @@ struct container {
     uint64_t start_time; /* of the process, in clock ticks: guards against a reused pid */
     char *bundle, *rootfs, *created, *owner;
     bool no_pivot, rootless;
+    bool own_pids; /* it has a pid namespace of its own, which ends with its first process */
     json_t *annotations;
     struct cgroup cg;
 };
 
-/* Letters, digits, '_', '+', '-', '.'; not "." or "..": S21. */
+/* Letters, digits, '_', '+', '-', '.', the last not in front: S21. */
 [[nodiscard]] int id_check(const char *id, struct error *err);
 
 /* Not root, or root of a user namespace only. */
 bool is_unprivileged(void);
 
-/* The runtime's root directory (made where missing); a descriptor. */
-[[nodiscard]] int state_root(const char *path, struct error *err);
+/* The runtime's root directory; a descriptor, or -ENOENT where it is missing and not to be made. */
+[[nodiscard]] int state_root(const char *path, bool make, struct error *err);
 /* The default for this user. Heap. */
 char *state_root_default(void);
 

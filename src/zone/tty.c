@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <stdio.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -97,16 +98,18 @@ int fd_receive(int sock)
     return n < 0 ? (int)n : fd;
 }
 
-int unix_connect(const char *path, int type, struct error *err)
+int unix_connect(int at, const char *path, int type, struct error *err)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     auto_fd int s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
     if (s < 0)
         return fail_errno(err, errno, "socket");
-    if (strlen(path) >= sizeof(a.sun_path) || !*path)
+    int n = at < 0 || *path == '/'
+                ? snprintf(a.sun_path, sizeof(a.sun_path), "%s", path)
+                : snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/%s", at, path);
+    if (!*path || n >= (int)sizeof(a.sun_path))
         return fail(err, ENAMETOOLONG, "socket path \"%s\"", path);
-    strcpy(a.sun_path, path);
     if (connect(s, (struct sockaddr *)&a, sizeof(a)) < 0)
         return fail_errno(err, errno, "connect to %s", path);
     return take_fd(&s);

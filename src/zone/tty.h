@@ -18,8 +18,8 @@
 int fd_receive(int sock);
 /* As fd_receive, with the data (one message): its length. */
 ssize_t fd_receive_text(int sock, int *fd, char *text, size_t room);
-/* Connect to a unix socket by path. */
-[[nodiscard]] int unix_connect(const char *path, int type, struct error *err);
+/* Connect to a unix socket by path, relative to the directory `at`. */
+[[nodiscard]] int unix_connect(int at, const char *path, int type, struct error *err);
 /* Standard input, output and error become the slave. */
 [[nodiscard]] int tty_to_stdio(int slave, struct error *err);
 

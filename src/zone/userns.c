@@ -4,9 +4,11 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "zone/hook.h"
 #include "zone/rootfs.h"
 #include "base/sys.h"
@@ -77,6 +79,33 @@ int userns_write_maps(pid_t pid, const struct id_maps *uids, const struct id_map
         file_write(AT_FDCWD, path, "deny");
     }
     return write_map(pid, "gid_map", "newgidmap", gids, privileged, err);
+}
+
+static uint32_t first_id(const struct id_maps *m, const char *file)
+{
+    char text[64];
+
+    if (m->count)
+        return m->map[0].inside;
+    return file_read_buf(AT_FDCWD, file, text, sizeof(text)) > 0
+               ? (uint32_t)strtoul(text, NULL, 10)
+               : 0;
+}
+
+void userns_become_owner(const struct id_maps *uids, const struct id_maps *gids)
+{
+    gid_t gid = 0;
+    uid_t uid = 0;
+
+    if (setresgid(gid, gid, gid) < 0) {
+        gid = first_id(gids, "/proc/self/gid_map");
+        (void)!setresgid(gid, gid, gid);
+    }
+    if (setresuid(uid, uid, uid) == 0)
+        return;
+    uid = first_id(uids, "/proc/self/uid_map");
+    if (setresuid(uid, uid, uid) < 0)
+        log_warn("the user namespace has no user for us");
 }
 
 int userns_open(const struct id_maps *uids, const struct id_maps *gids, struct error *err)

@@ -46,7 +46,7 @@ for k in prestart createRuntime createContainer startContainer; do
     TOP=',"hooks":{"'$k'":[{"path":"'$p'"}]}' ARGS='["/bin/true"]' config
     run bad
     ends 1 "$k"
-    want "$k hook /bin/false: exit status 1"
+    want "error running $k hook #0: /bin/false: $k hook failed with exit code 1"
     [ -z "$(ls "$state")" ] || die "$k leaves $(ls "$state")"
 done
 TOP=',"hooks":{"poststart":[{"path":"/bin/false"}]}' config

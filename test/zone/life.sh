@@ -39,7 +39,7 @@ ok q exec --cap CAP_CHOWN a /bin/grep -E 'Cap(Inh|Eff|Bnd)' /proc/self/status
 want 'CapInh:	0000000000000000'
 want 'CapEff:	0000000020000421'
 no q exec a /nowhere
-want 'No such file'
+want '[Nn]o such file'
 no q exec a nowhere
 want 'executable file not found in \$PATH'
 ok q exec -d --pid-file "$TEST_TMP/epid" a /bin/sleep 500
@@ -97,7 +97,7 @@ ARGS='["/bin/nothere"]'
 config
 run n
 ends 1
-want 'No such file'
+want '[Nn]o such file'
 [ -z "$(ls "$state")" ] || die "a failed run leaves $(ls "$state")"
 
 # detach and keep
