@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/trace.h"
+#include "board/board.h"
 #include "config/guest_config.h"
 #include "guest/vm.h"
 #include "registry/registry.h"
@@ -20,6 +21,8 @@ static bool can(const struct engine_type *type, const struct machine *m, struct 
         fail(err, ENOTSUP, "engine %s has %u vCPUs at most", type->name, caps.max_vcpus);
     else if (m->deterministic && !caps.deterministic)
         fail(err, ENOTSUP, "engine %s does not know deterministic mode", type->name);
+    else if (m->persona && strcmp(type->way, "full"))
+        fail(err, ENOTSUP, "engine %s runs no guest of another interface than a PC's", type->name);
     else
         return true;
     return false;
@@ -33,7 +36,8 @@ static int change(struct vm *vm, const struct engine_type *to, struct error *err
     int rc = machine_set_engine(m, to, err);
 
     if (!rc) {
-        vm->guest.way = to->way;
+        if (!vm->board->type->way) /* else it is the board's, whatever runs it */
+            vm->guest.way = to->way;
         vm->engine_reason = "switched to";
         vm->n_switches++;
     } else if (machine_set_engine(m, from, &again)) {

@@ -41,11 +41,6 @@ void save_machine_blockers(const struct machine *m, void (*tell)(void *opaque, c
 {
     char text[256];
 
-    if (m->persona && strcmp(m->persona->name, "pc")) {
-        snprintf(text, sizeof(text), "a guest of persona %s cannot be saved yet", m->persona->name);
-        tell(opaque, text);
-        return;
-    }
     list_for_each(it, &m->devs) {
         const struct dev *d = list_entry(it, struct dev, node);
         const char *why = !d->type->state     ? "it has no saved state"

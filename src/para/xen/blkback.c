@@ -337,6 +337,11 @@ static bool connect(struct xenbus_dev *dev)
     return true;
 }
 
+static void presave(struct xenbus_dev *dev)
+{
+    blk_drain(blkback_of(dev)->blk);
+}
+
 static void destroy(struct xenbus_dev *dev)
 {
     struct blkback *b = blkback_of(dev);
@@ -352,6 +357,7 @@ static const struct xenbus_class vbd = {
     .connect = connect,
     .disconnect = disconnect,
     .destroy = destroy,
+    .presave = presave,
     .ready = XENBUS_INITIALISED,
 };
 

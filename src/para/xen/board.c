@@ -103,7 +103,7 @@ static void domain_reset(struct machine *m)
     memset(d->shared_info, 0, PAGE_SIZE_4K);
     memset(d->shared_info + SI_EVTCHN_MASK, 0, 512);
     d->vm_assist = 0;
-    d->shut_down = false;
+    d->shut_down = d->reconnect = false;
     d->tlb_clock = 1;
     evtchn_reset(d);
     grants_reset(d->grants);
@@ -210,7 +210,7 @@ static int xen_create(struct board **out, struct machine *m, const struct board_
     d->grants = grants_create(d);
     d->console = console_create(d);
     d->store = xs_create(d);
-    return 0;
+    return domain_state_create(d, err);
 }
 
 static void xen_destroy(struct board *b)

@@ -113,6 +113,19 @@ void console_reset(struct xen_console *con, uint64_t mfn, uint32_t port)
     pthread_mutex_unlock(&con->lock);
 }
 
+void console_load(struct xen_domain *d, uint64_t mfn, uint32_t port)
+{
+    if (mfn >= d->max_pages || !evtchn_backend_bind(d, port, 0, notified, d->console))
+        mfn = 0; /* no ring: what it says by hypercall is seen still */
+    console_reset(d->console, mfn, port);
+}
+
+void console_where(const struct xen_domain *d, uint64_t *mfn, uint32_t *port)
+{
+    *mfn = d->console->mfn;
+    *port = d->console->port;
+}
+
 void console_destroy(struct xen_console *con)
 {
     if (!con)

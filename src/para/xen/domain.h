@@ -142,6 +142,7 @@ struct xen_domain {
     struct list_node devices; /* xenbus.h */
     uint32_t shutdown_code;
     bool shut_down;
+    bool reconnect;   /* atomic: restored, its devices are taken up when it first runs */
     uint64_t refused; /* calls of the control interface */
 };
 
@@ -203,6 +204,9 @@ int desc_set_ldt(struct xen_vcpu *v, uint64_t base, uint64_t entries);
 void desc_put_flat(struct x86_cpu *c, unsigned seg, uint16_t sel);
 hypercall_fn hc_set_gdt, hc_update_descriptor, hc_set_segment_base;
 
+/* state.c: what is saved */
+int domain_state_create(struct xen_domain *d, struct error *err);
+
 /* mm.c */
 void mm_lock(struct xen_vcpu *v);
 void mm_unlock(struct xen_vcpu *v);
@@ -219,6 +223,7 @@ enum x86_region mm_region(struct x86_cpu *c, uint64_t lin, enum x86_access acc,
 bool mm_frame_allowed(const struct x86_cpu *c, uint64_t pa);
 
 /* mmu.c, memory.c */
+void m2p_set(struct xen_domain *d, uint64_t mfn, uint64_t pfn);
 hypercall_fn hc_mmu_update, hc_update_va_mapping, hc_update_va_mapping_otherdomain, hc_mmuext_op,
     hc_memory_op;
 
@@ -250,6 +255,9 @@ void grants_seed(struct xen_domain *d, unsigned ref, uint64_t mfn, uint16_t domi
 /* console.c */
 struct xen_console *console_create(struct xen_domain *d);
 void console_reset(struct xen_console *con, uint64_t mfn, uint32_t port);
+/* Where its ring is, and taking it up there again after a restore. */
+void console_where(const struct xen_domain *d, uint64_t *mfn, uint32_t *port);
+void console_load(struct xen_domain *d, uint64_t mfn, uint32_t port);
 void console_destroy(struct xen_console *con);
 uint32_t console_port(struct xen_domain *d); /* a new port for it */
 uint64_t console_out_bytes(const struct xen_domain *d);

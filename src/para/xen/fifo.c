@@ -217,3 +217,79 @@ bool fifo_is_masked(struct xen_domain *d, uint32_t port)
 
     return !w || (load(w) & WORD_MASKED);
 }
+
+/* ---- saving ---- */
+
+static uint64_t host_maddr(const struct xen_domain *d, const uint8_t *p)
+{
+    return p ? (uint64_t)(p - d->ram) : UINT64_MAX;
+}
+
+unsigned fifo_pages(const struct xen_domain *d, uint64_t *mfn, unsigned max)
+{
+    for (unsigned i = 0; i < d->ev.f->npages && i < max; i++)
+        mfn[i] = host_maddr(d, d->ev.f->page[i]) >> PAGE_SHIFT_4K;
+    return d->ev.f->npages;
+}
+
+void fifo_save_vcpu(const struct xen_domain *d, unsigned vcpu, struct fifo_vcpu_record *r)
+{
+    const struct control *c = &d->ev.f->control[vcpu];
+
+    r->control = host_maddr(d, c->block);
+    for (unsigned i = 0; i < FIFO_QUEUES; i++)
+        r->tail[i] = c->queue[i].tail;
+}
+
+void fifo_save_last(const struct xen_domain *d, uint32_t port, uint8_t last[2])
+{
+    const struct evtchn_fifo *f = d->ev.f;
+
+    if (port / WORDS_PER_PAGE >= f->npages)
+        return;
+    last[0] = f->last[port / WORDS_PER_PAGE][port % WORDS_PER_PAGE].vcpu;
+    last[1] = f->last[port / WORDS_PER_PAGE][port % WORDS_PER_PAGE].priority;
+}
+
+int fifo_load_pages(struct xen_vcpu *v, const uint64_t *mfn, unsigned n)
+{
+    struct evtchn_fifo *f = v->d->ev.f;
+    int rc = n > PAGES_MAX ? -EINVAL : 0;
+
+    for (unsigned i = 0; !rc && i < n; i++) {
+        uint8_t *page = take_page(v, mfn[i], &rc);
+        if (!page)
+            return rc;
+        f->last[f->npages] = xcalloc(WORDS_PER_PAGE, sizeof(struct last_place));
+        f->page[f->npages++] = page;
+    }
+    return rc;
+}
+
+int fifo_load_vcpu(struct xen_vcpu *v, const struct fifo_vcpu_record *r)
+{
+    struct control *c = &v->d->ev.f->control[v->id];
+    uint64_t offset = r->control & 0xfff;
+    int rc;
+
+    if (r->control == UINT64_MAX)
+        return 0;
+    if (offset > PAGE_SIZE_4K - CTL_SIZE || (offset & 7))
+        return -EINVAL;
+    uint8_t *page = take_page(v, r->control >> PAGE_SHIFT_4K, &rc);
+    if (!page)
+        return rc;
+    c->block = page + offset;
+    for (unsigned i = 0; i < FIFO_QUEUES; i++)
+        c->queue[i].tail = r->tail[i];
+    return 0;
+}
+
+void fifo_load_last(struct xen_domain *d, uint32_t port, const uint8_t last[2])
+{
+    struct evtchn_fifo *f = d->ev.f;
+
+    if (port / WORDS_PER_PAGE < f->npages && last[0] < d->nvcpus && last[1] < FIFO_QUEUES)
+        f->last[port / WORDS_PER_PAGE][port % WORDS_PER_PAGE] =
+            (struct last_place){last[0], last[1]};
+}

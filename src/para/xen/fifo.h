@@ -18,6 +18,12 @@ struct xen_vcpu;
 
 enum { FIFO_QUEUES = 16, FIFO_PRIORITY_DEFAULT = 7, FIFO_LINK_BITS = 17 };
 
+/* What of it is not in the guest's own pages. Addresses are machine addresses, ~0: none. */
+struct fifo_vcpu_record {
+    uint64_t control;
+    uint32_t tail[FIFO_QUEUES];
+};
+
 struct evtchn_fifo *fifo_create(void);
 void fifo_reset(struct evtchn_fifo *f);
 void fifo_destroy(struct evtchn_fifo *f);
@@ -31,6 +37,15 @@ void fifo_unmask(struct xen_domain *d, struct xen_vcpu *v, uint32_t port, unsign
 void fifo_clear(struct xen_domain *d, uint32_t port);
 bool fifo_is_pending(struct xen_domain *d, uint32_t port);
 bool fifo_is_masked(struct xen_domain *d, uint32_t port);
+
+/* Saving. `last`: vCPU and priority of the queue that a port was last in. fifo_load_*(): mm_lock held;
+ * -EINVAL: what cannot be. */
+unsigned fifo_pages(const struct xen_domain *d, uint64_t *mfn, unsigned max);
+void fifo_save_vcpu(const struct xen_domain *d, unsigned vcpu, struct fifo_vcpu_record *r);
+void fifo_save_last(const struct xen_domain *d, uint32_t port, uint8_t last[2]);
+int fifo_load_pages(struct xen_vcpu *v, const uint64_t *mfn, unsigned n);
+int fifo_load_vcpu(struct xen_vcpu *v, const struct fifo_vcpu_record *r);
+void fifo_load_last(struct xen_domain *d, uint32_t port, const uint8_t last[2]);
 
 void evtchn_upcall(struct xen_vcpu *v); /* evtchn.c */
 

@@ -263,3 +263,43 @@ void grant_unmap(struct xen_domain *d, uint32_t ref, bool written, uint64_t mfn)
     grant_release(d->grants, ref, written);
     pthread_mutex_unlock(&d->grants->lock);
 }
+
+/* ---- saving ---- */
+
+void grants_mark_written(struct xen_grants *g)
+{
+    for (uint32_t ref = 0; ref < entries(g); ref++)
+        if (g->writers[ref] && !grant_frame_ok(g, entry_frame(g, ref), false))
+            frame_written(g->d, entry_frame(g, ref));
+}
+
+int grants_load(struct xen_grants *g, uint32_t version, uint32_t nframes)
+{
+    if ((version != 1 && version != 2) || !nframes || nframes > GRANT_FRAMES)
+        return -EINVAL;
+    g->version = version;
+    g->nframes = nframes;
+    return 0;
+}
+
+/* The entry says already that it is in use; its page table was counted as any. */
+int grants_load_mapping(struct xen_grants *g, uint32_t handle, uint32_t ref, uint32_t flags,
+                        uint64_t mfn, uint64_t host_addr)
+{
+    bool write = !(flags & GNTMAP_READONLY);
+
+    if (!grant_ref_ok(g, ref) || grant_frame_ok(g, mfn, write))
+        return -EINVAL;
+    while (handle >= g->nmap) {
+        uint32_t n = g->nmap ? 2 * g->nmap : 64;
+        struct mapping *more = realloc(g->map, n * sizeof(*more));
+        if (!more)
+            abort();
+        memset(more + g->nmap, 0, (n - g->nmap) * sizeof(*more));
+        g->map = more;
+        g->nmap = n;
+    }
+    g->map[handle] = (struct mapping){true, ref, flags, mfn, host_addr};
+    ++*(write ? &g->writers[ref] : &g->readers[ref]);
+    return 0;
+}

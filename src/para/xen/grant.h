@@ -31,6 +31,8 @@ enum {
     GNTST_ADDRESS_TOO_BIG = -11,
 };
 
+enum { GNTMAP_READONLY = 4 };
+
 /* What the guest has mapped by a handle. */
 struct mapping {
     bool used;
@@ -60,6 +62,12 @@ int grant_acquire(struct xen_grants *g, uint16_t domid, uint32_t ref, bool write
 void grant_release(struct xen_grants *g, uint32_t ref, bool write);
 /* May the frame itself be used so: plain memory that may be written where that is wanted? */
 int grant_frame_ok(const struct xen_grants *g, uint64_t mfn, bool write);
+/* Saving: what is granted to somebody for writing counts as written; the table's form, and what the
+ * guest has mapped, on an empty table. -EINVAL: what cannot be. */
+void grants_mark_written(struct xen_grants *g);
+int grants_load(struct xen_grants *g, uint32_t version, uint32_t nframes);
+int grants_load_mapping(struct xen_grants *g, uint32_t handle, uint32_t ref, uint32_t flags,
+                        uint64_t mfn, uint64_t host_addr);
 int grant_swap(struct xen_grants *g, uint32_t x, uint32_t y);
 
 #endif

@@ -14,7 +14,7 @@ enum {
     GOP_UNMAP_AND_REPLACE, GOP_SET_VERSION, GOP_GET_STATUS_FRAMES, GOP_GET_VERSION,
     GOP_SWAP, GOP_CACHE_FLUSH,
 };
-enum { MAP_DEVICE = 1, MAP_HOST = 2, MAP_READONLY = 4, MAP_APPLICATION = 8, MAP_CONTAINS_PTE = 16 };
+enum { MAP_DEVICE = 1, MAP_HOST = 2, MAP_READONLY = GNTMAP_READONLY, MAP_APPLICATION = 8, MAP_CONTAINS_PTE = 16 };
 /* clang-format on */
 
 static bool is_self(const struct xen_domain *d, uint16_t domid)

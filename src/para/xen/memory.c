@@ -25,10 +25,16 @@ static bool is_self(const struct xen_domain *d, uint16_t domid)
     return domid == DOMID_SELF || domid == d->domid;
 }
 
+void m2p_set(struct xen_domain *d, uint64_t mfn, uint64_t pfn)
+{
+    mem_host_st64(&d->m2p[mfn], pfn);
+    mem_page_written(&d->m->mem, d->m2p_slot, 8 * mfn & ~UINT64_C(0xfff));
+}
+
 static void frame_release(struct xen_domain *d, uint64_t mfn)
 {
     d->frames[mfn].present = false;
-    d->m2p[mfn] = UINT64_MAX;
+    m2p_set(d, mfn, UINT64_MAX);
     d->cur_pages--;
     memset(frame_host(d, mfn), 0, PAGE_SIZE_4K);
     frame_written(d, mfn);
@@ -73,7 +79,7 @@ static int64_t populate_one(struct xen_vcpu *v, uint64_t pfn)
     if (mfn < 0)
         return mfn;
     d->frames[mfn] = (struct frame){.present = true};
-    d->m2p[mfn] = pfn;
+    m2p_set(d, (uint64_t)mfn, pfn);
     d->cur_pages++;
     return mfn;
 }

@@ -45,7 +45,7 @@ static int one_update(struct xen_vcpu *v, uint64_t ptr, uint64_t val)
         uint64_t mfn = ptr >> PAGE_SHIFT_4K;
         if (mfn >= d->max_pages || !frame_usable(d, mfn))
             return -EINVAL;
-        mem_host_st64(&d->m2p[mfn], val);
+        m2p_set(d, mfn, val);
         return 0;
     }
     default:

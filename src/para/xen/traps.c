@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "para/xen/domain.h"
+#include "para/xen/xenbus.h"
 
 /* ---- the two modes ---- */
 
@@ -197,6 +198,11 @@ bool trap_pending(const struct x86_cpu *c)
     return v->up && (!v->blocked || events_due(v) || (v->nmi_pending && !v->nmi_masked));
 }
 
+static void reconnect(void *d)
+{
+    xenbus_reconnect(d);
+}
+
 enum x86_event trap_poll(struct x86_cpu *c)
 {
     struct xen_vcpu *v = xen_vcpu_of(c);
@@ -208,6 +214,8 @@ enum x86_event trap_poll(struct x86_cpu *c)
     }
     if (__atomic_exchange_n(&v->flush, false, __ATOMIC_SEQ_CST))
         mm_flush_local(v);
+    if (unlikely(v->d->reconnect) && __atomic_exchange_n(&v->d->reconnect, false, __ATOMIC_SEQ_CST))
+        loop_call(v->d->m->loop, reconnect, v->d);
     if (v->blocked) {
         bool polled = v->polling ? false : v->poll_port != UINT32_MAX;
         if (!polled && !events_due(v) && !(v->nmi_pending && !v->nmi_masked))

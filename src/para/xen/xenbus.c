@@ -118,10 +118,17 @@ static void front_changed(void *opaque)
     }
 }
 
+static void watch_front(struct xenbus_dev *dev)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/state", dev->front);
+    xs_watch(dev->d->store, path, front_changed, dev);
+}
+
 static void announce(struct xenbus_dev *dev)
 {
     struct xenstore *s = dev->d->store;
-    char path[160];
 
     dev->connected = false;
     dev->state = XENBUS_UNKNOWN;
@@ -137,8 +144,7 @@ static void announce(struct xenbus_dev *dev)
     dev->class->offer(dev);
     set_state(dev, XENBUS_INIT_WAIT);
     xenbus_put_front(dev, "state", "%d", XENBUS_INITIALISING);
-    snprintf(path, sizeof(path), "%s/state", dev->front);
-    xs_watch(s, path, front_changed, dev);
+    watch_front(dev);
 }
 
 void xenbus_add(struct xen_domain *d, struct xenbus_dev *dev, const struct xenbus_class *class,
@@ -159,6 +165,37 @@ void xenbus_reset(struct xen_domain *d)
         struct xenbus_dev *dev = list_entry(it, struct xenbus_dev, node);
         drop(dev);
         announce(dev);
+    }
+}
+
+void xenbus_presave(struct xen_domain *d)
+{
+    list_for_each(it, &d->devices) {
+        struct xenbus_dev *dev = list_entry(it, struct xenbus_dev, node);
+        if (dev->class->presave)
+            dev->class->presave(dev);
+    }
+}
+
+void xenbus_reconnect(struct xen_domain *d)
+{
+    list_for_each(it, &d->devices) {
+        struct xenbus_dev *dev = list_entry(it, struct xenbus_dev, node);
+        char path[160];
+        uint64_t state;
+        snprintf(path, sizeof(path), "%s/state", dev->back);
+        if (!xs_read_number(d->store, path, &state) || state > XENBUS_CLOSED) {
+            announce(dev); /* it is new here */
+            continue;
+        }
+        drop(dev);
+        dev->state = (enum xenbus_state)state;
+        if (state == XENBUS_CONNECTED) {
+            dev->connected = dev->class->connect(dev);
+            if (!dev->connected)
+                set_state(dev, XENBUS_CLOSING);
+        }
+        watch_front(dev);
     }
 }
 

@@ -25,6 +25,7 @@ struct xenbus_class {
     bool (*connect)(struct xenbus_dev *dev);
     void (*disconnect)(struct xenbus_dev *dev);
     void (*destroy)(struct xenbus_dev *dev);
+    void (*presave)(struct xenbus_dev *dev); /* end what is in flight; may be missing */
     enum xenbus_state ready; /* the guest's state at which to connect */
 };
 
@@ -42,6 +43,10 @@ void xenbus_add(struct xen_domain *d, struct xenbus_dev *dev, const struct xenbu
                 unsigned id);
 /* Write the nodes of all devices into a store that was just reset. */
 void xenbus_reset(struct xen_domain *d);
+/* Nothing is in flight, and every ring is as it is told to the guest. */
+void xenbus_presave(struct xen_domain *d);
+/* The store was restored: take up again what was connected. Loop thread. */
+void xenbus_reconnect(struct xen_domain *d);
 /* Disks and networks are about to go; then only xenbus_destroy() follows. */
 void xenbus_let_go(struct xen_domain *d);
 void xenbus_destroy(struct xen_domain *d);

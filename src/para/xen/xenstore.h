@@ -35,6 +35,14 @@ void xs_unwatch(struct xenstore *s, void *opaque);
 /* Write control/NAME of the guest: shutdown, sysrq. */
 void xs_control(struct xenstore *s, const char *name, const char *value);
 
+/* Its nodes, the guest's watches and connection, as bytes; 0: more than `size`. Transactions are lost:
+ * they end with EAGAIN. Back ends watch anew after xs_load(), whose bytes may be anybody's. */
+size_t xs_save(struct xenstore *s, uint8_t *buf, size_t size);
+int xs_load(struct xenstore *s, const uint8_t *buf, size_t size, struct error *err);
+
+/* The guest's ring and event channel, as xs_load() has found them. */
+void xs_reattach(struct xenstore *s);
+
 /* One message as the guest's ring would bring it: header and payload in `in`; the answer, if any, is
  * queued. For the ring, tests and fuzzing. */
 void xs_message(struct xenstore *s, const uint8_t *in, size_t len);
