@@ -4,7 +4,6 @@
 # The same disk boots from SATA and from IDE by its own boot loader. Then the generic kernel's own
 # drivers work on it and on a CD: queued commands, DMA, packets; what they wrote is there.
 #
-# test-long
 # test-timeout: 600
 . "$TEST_LIB/boot.sh"
 . "$TEST_LIB/bootdisk.sh"

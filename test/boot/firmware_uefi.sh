@@ -4,7 +4,6 @@
 # The disk that boots through a BIOS boots through UEFI too: OVMF, GRUB's EFI program, the kernel by
 # its EFI entry. Variables are kept: the second time firmware has less to write.
 #
-# test-long
 # test-timeout: 600
 . "$TEST_LIB/boot.sh"
 . "$TEST_LIB/bootdisk.sh"

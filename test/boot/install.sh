@@ -6,7 +6,7 @@
 # preseed file that this host serves; packages come from the archive. Then that system boots from its
 # disk, by its own boot loader, and root logs in with the password typed before.
 #
-# test-long
+# test-long: a whole installation
 # test-timeout: 14400
 . "$TEST_LIB/boot.sh"
 . "$TEST_LIB/bootdisk.sh"

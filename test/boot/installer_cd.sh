@@ -4,7 +4,7 @@
 # Debian's installer from a CD, for amd64 and i386: the empty disk does not boot, the CD does (ISOLINUX,
 # stock kernel and initrd); a person's keys lead through its first two questions, which the screen shows.
 #
-# test-long
+# test-long: two installers, each minutes to its questions
 # test-timeout: 2400
 . "$TEST_LIB/boot.sh"
 . "$TEST_LIB/bootdisk.sh"

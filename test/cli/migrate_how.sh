@@ -5,7 +5,7 @@
 # with a limit and cancelled under way, slowed down because it writes too fast, its disk copied to an
 # image of the destination's own; the destination's disk is full; the source is killed. Never is a block
 # lost or old, and it runs in one place.
-# test-long
+# test-long: a move for each way
 # test-timeout: 900
 set -eu
 . "$TEST_LIB/boot.sh"

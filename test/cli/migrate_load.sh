@@ -6,7 +6,7 @@
 # guest write its disk and know what must be there; one writes memory; the longest times that it did
 # not run are measured in it (test/guest/move_load.c) and by UDP packets that it sends back. $QUAD_MOVES
 # says how often (10), $QUAD_MOVE_MEMORY how many MiB it has (1024).
-# test-long
+# test-long: many moves of a loaded guest
 # test-timeout: 3600
 set -eu
 . "$TEST_LIB/boot.sh"
