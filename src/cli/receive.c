@@ -9,6 +9,7 @@
 #include "guest/move.h"
 #include "guest/move_tls.h"
 #include "guest/receive.h"
+#include "guest/standby.h"
 
 extern const struct command command_receive;
 
@@ -55,7 +56,11 @@ static int receive(const struct receive_args *o, const char *where, struct guest
         code = err.code == EINVAL ? command_usage(&command_receive, &err) : command_failed(&err);
     } else {
         s.moving = true;
-        code = run_saved(&command_receive, &s);
+        if ((s.in.features & SAVE_F_EPOCHS) && standby_create(&s, &err))
+            code = command_failed(&err);
+        else
+            code = run_saved(&command_receive, &s);
+        standby_destroy(s.standby);
     }
     saved_close(&s);
     return code;
@@ -100,7 +105,8 @@ const struct command command_receive = {
     .text = "The guest that quad migrate sends goes on here. Options behind the place are those of "
             "quad restore: what of this host it gets. Its disks must be the same images, seen from "
             "both hosts, locked by whoever runs the guest; or images of the same size that are filled "
-            "(quad migrate --copy-disks). Whoever can connect can send a "
+            "(quad migrate --copy-disks). From quad replicate it takes a state again and again, keeps "
+            "the last complete one, and stands by until quad failover. Whoever can connect can send a "
             "guest: choose a place that only you reach, or put --tls or --tls-psk before it.",
     .options = options,
     .examples = examples,

@@ -6,6 +6,7 @@
 
 #include "guest/control.h"
 #include "guest/migrate.h"
+#include "guest/move.h"
 #include "guest/vm.h"
 
 static json_t *report(struct vm *vm)
@@ -14,10 +15,16 @@ static json_t *report(struct vm *vm)
 
     if (!migrate_status(vm, &r))
         return json_pack("{s:s}", "phase", "none");
-    return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", r.phase, "rounds",
+    json_t *j = json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", r.phase, "rounds",
                      (int)r.rounds, "slowed", (int)r.slowed, "sent", (json_int_t)r.sent, "left",
                      (json_int_t)r.left, "total", (json_int_t)r.total, "rate", (json_int_t)r.rate,
                      "ms", (json_int_t)r.ms, "stopped_us", (json_int_t)r.stopped_us);
+    if (r.epochs) {
+        json_object_set_new(j, "epochs", json_integer((json_int_t)r.epochs));
+        json_object_set_new(j, "epoch_bytes", json_integer((json_int_t)r.epoch_bytes));
+        json_object_set_new(j, "age_ms", json_integer((json_int_t)((move_now() - r.kept_at) / 1000000)));
+    }
+    return j;
 }
 
 static void done(void *opaque, int rc, const struct error *err)
@@ -68,7 +75,9 @@ static int migrate(struct control_call *call, struct error *err)
         .downtime_ms = (uint64_t)MAX(control_integer(call, "downtime", 20), 1),
         .rounds = (unsigned)MAX(control_integer(call, "rounds", 30), 1),
         .compress = json_is_true(json_object_get(call->args, "compress")),
-        .copy_disks = json_is_true(json_object_get(call->args, "copy_disks")),
+        .copy_disks = json_is_true(json_object_get(call->args, "copy_disks")) ||
+                      control_integer(call, "every", 0) > 0,
+        .every_ms = (uint64_t)MAX(control_integer(call, "every", 0), 0),
         .remote = json_is_true(json_object_get(call->args, "remote")),
         .converge = json_is_true(json_object_get(call->args, "converge")),
     };
@@ -91,6 +100,8 @@ static const struct control_arg migrate_args[] = {
     {"compress", 'b', false, "zstd"},
     {"converge", 'b', false, "slow the guest down where it writes faster than the link"},
     {"copy_disks", 'b', false, "send the disks' contents to images that the other side has"},
+    {"every", 'i', false, "no move: a state to a standby every so many milliseconds (disks are copied); "
+                          "the answer comes when it has the first"},
     {"remote", 'b', false, "the socket is local, and leads to another host"},
     {"check", 'b', false, "do nothing; say what is in the way"},
     {0},
@@ -117,8 +128,9 @@ static int migration(struct control_call *call, struct error *err)
 const struct control_command control_migration = {
     .name = "migration",
     .help = "How a move goes",
-    .result = "phase (none, connect, copy, stop, done, failed, doubt), rounds, slowed (percent), sent, "
-              "left, total (bytes), rate (bytes a second), ms, stopped_us (how long it stood still)",
+    .result = "phase (none, connect, copy, stop, standby, done, failed, doubt), rounds, slowed (percent), sent, "
+              "left, total (bytes), rate (bytes a second), ms, stopped_us (how long it stood still); "
+              "of a replication epochs (kept by the standby), epoch_bytes (of the last one), age_ms",
     .machine = true,
     .run = migration,
 };

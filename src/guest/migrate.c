@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/migrate.h"
 
-#include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,7 +10,9 @@
 #include "config/guest_config.h"
 #include "guest/blocks.h"
 #include "guest/describe.h"
+#include "guest/migrate_parts.h"
 #include "guest/move.h"
+#include "guest/replicate.h"
 #include "guest/vm.h"
 #include "save/machine.h"
 #include "save/ram.h"
@@ -23,29 +24,6 @@
 #define SLOW_STEP 20
 #define SLOW_MOST 80
 
-struct migrate {
-    struct vm *vm;
-    int fd;
-    struct save_io_fd io;
-    struct save_out out;
-    struct save_in in;
-    struct migrate_options options;
-    pthread_t thread;
-    bool joined;
-    uint64_t *bitmap[MEM_SLOTS_MAX];
-    void (*done)(void *opaque, int rc, const struct error *err);
-    void *opaque;
-    int rc; /* of the thread */
-    struct error error;
-    uint64_t began, pace_began, pace_pos;
-    uint64_t stopped_at; /* CLOCK_REALTIME */
-    bool cancel; /* atomic */
-    bool holds, doubt, over;
-    unsigned slowed; /* atomic: percent */
-    pthread_mutex_t lock; /* guards report */
-    struct migrate_report report;
-};
-
 /* -------------------------------------------------------------------------------------- memory */
 
 static uint64_t pages_of(const struct mem_slot *s)
@@ -53,7 +31,7 @@ static uint64_t pages_of(const struct mem_slot *s)
     return s->size / PAGE_SIZE_4K;
 }
 
-static uint64_t fetch(struct migrate *g)
+uint64_t migrate_fetch(struct migrate *g)
 {
     struct machine *m = &g->vm->machine;
     uint64_t n = 0;
@@ -67,7 +45,7 @@ static uint64_t fetch(struct migrate *g)
     return n;
 }
 
-static void note(struct migrate *g, const char *phase, uint64_t left)
+void migrate_note(struct migrate *g, const char *phase, uint64_t left)
 {
     uint64_t ns = monotonic_ns() - g->began;
 
@@ -81,7 +59,7 @@ static void note(struct migrate *g, const char *phase, uint64_t left)
     pthread_mutex_unlock(&g->lock);
 }
 
-static int cancelled(const struct migrate *g, struct error *err)
+int migrate_cancelled(const struct migrate *g, struct error *err)
 {
     return __atomic_load_n(&g->cancel, __ATOMIC_SEQ_CST) ? fail(err, ECANCELED, "cancelled") : 0;
 }
@@ -92,8 +70,8 @@ static int pace(void *opaque, struct error *err)
     struct migrate *g = opaque;
     uint64_t sent = g->out.pos - g->pace_pos, limit = g->options.bandwidth;
 
-    note(g, "copy", g->report.left);
-    while (limit && !cancelled(g, err)) {
+    migrate_note(g, "copy", g->report.left);
+    while (limit && !migrate_cancelled(g, err)) {
         uint64_t due = (uint64_t)((double)sent * 1e9 / (double)limit);
         uint64_t now = monotonic_ns() - g->pace_began;
         if (due <= now)
@@ -102,7 +80,7 @@ static int pace(void *opaque, struct error *err)
         const struct timespec ts = {0, (long)wait};
         nanosleep(&ts, NULL);
     }
-    return cancelled(g, err);
+    return migrate_cancelled(g, err);
 }
 
 static int pace_memory(struct ram_writer *w, struct error *err)
@@ -175,7 +153,8 @@ static int greet(struct migrate *g, struct error *err)
     if (rc)
         return rc;
     save_open(&g->out, &g->io.io, SAVE_F_PAGES | (g->options.compress ? SAVE_F_ZSTD : 0) |
-                                    (g->options.copy_disks ? SAVE_F_BLOCKS : 0), uuid);
+                                    (g->options.copy_disks ? SAVE_F_BLOCKS : 0) |
+                                    (g->options.every_ms ? SAVE_F_EPOCHS : 0), uuid);
     rc = describe_write(&g->out, g->vm, err);
     if (!rc && move_fault("hello", g->fd))
         rc = fail(err, EIO, "fault: hello");
@@ -190,16 +169,16 @@ static int copy_rounds(struct migrate *g, pthread_t *slower, bool *slowing, stru
     uint64_t before = UINT64_MAX;
 
     int rc = send_disks(g, err);
-    fetch(g);
+    migrate_fetch(g);
     if (!rc)
         rc = send_memory(g, true, err);
     for (unsigned round = 1; !rc; round++) {
-        uint64_t left = fetch(g) * PAGE_SIZE_4K;
+        uint64_t left = migrate_fetch(g) * PAGE_SIZE_4K;
         left += g->options.copy_disks ? blocks_left(&g->vm->disks) : 0;
         uint64_t rate = MAX(g->report.rate, UINT64_C(1));
         if (g->options.bandwidth)
             rate = MIN(rate, g->options.bandwidth);
-        note(g, "copy", left);
+        migrate_note(g, "copy", left);
         g->report.rounds = round;
         TRACE(migrate_round, "round=%u left=%" PRIu64 " rate=%" PRIu64 " slowed=%u", round, left, rate,
               g->slowed);
@@ -233,6 +212,8 @@ static void *migrate_thread(void *opaque)
     g->pace_pos = g->out.pos;
     if (!g->rc)
         g->rc = copy_rounds(g, &slower, &slowing, &g->error);
+    if (!g->rc && g->options.every_ms)
+        g->rc = replicate_epochs(g, &g->error);
     g->rc = move_reason(&g->in, g->fd, g->rc, &g->error);
     if (!g->rc && !g->options.copy_disks)
         disks_flush(&g->vm->disks); /* so that little is left to wait for */
@@ -274,7 +255,7 @@ static int send_rest(struct migrate *g, struct error *err)
     struct machine *m = &g->vm->machine;
 
     g->options.bandwidth = 0;
-    uint64_t pages = fetch(g);
+    uint64_t pages = migrate_fetch(g);
     int rc = send_disks(g, err);
     if (!rc)
         rc = send_memory(g, false, err);
@@ -317,7 +298,7 @@ static int commit(struct migrate *g, struct error *err)
     if (rc)
         return rc;
     TRACE(migrate_stage, "disks given");
-    note(g, "stop", 0);
+    migrate_note(g, "stop", 0);
     rc = move_reason(&g->in, g->fd, send_rest(g, err), err);
     if (!rc && move_fault("go", g->fd))
         rc = fail(err, EIO, "fault: go");
@@ -341,9 +322,11 @@ static int commit(struct migrate *g, struct error *err)
 
 static void tell(struct migrate *g, int rc, const struct error *err)
 {
-    note(g, !rc ? "done" : rc == -EINPROGRESS ? "doubt" : "failed", 0);
+    migrate_note(g, !rc ? "done" : rc == -EINPROGRESS ? "doubt" : "failed", 0);
     if (g->done)
         g->done(g->opaque, rc, err);
+    else if (rc && g->options.every_ms)
+        log_warn("%s: nothing is sent to the standby any more: %s", g->vm->guest.name, err->text);
     g->done = NULL;
 }
 
@@ -358,7 +341,7 @@ static void finish(void *opaque)
     if (!g->joined)
         pthread_join(g->thread, NULL);
     g->joined = true;
-    if (!rc && (vm->end != VM_RUNNING || cancelled(g, &err)))
+    if (!rc && (vm->end != VM_RUNNING || migrate_cancelled(g, &err)))
         rc = -ECANCELED;
     if (!rc && vm->paused)
         rc = fail(&err, EBUSY, "the guest was paused meanwhile");
@@ -407,6 +390,7 @@ static void forget(struct vm *vm)
         return;
     for (size_t i = 0; i < MEM_SLOTS_MAX; i++)
         free(g->bitmap[i]);
+    replicate_free(g);
     save_fini(&g->out);
     save_in_fini(&g->in);
     pthread_mutex_destroy(&g->lock);

@@ -19,11 +19,13 @@ struct migrate_options {
     unsigned rounds;      /* at most; then it stops whatever is left */
     bool compress, converge; /* converge: slow the guest down where it writes too fast */
     bool remote; /* the other host sees disks only as they are on the storage, whatever the socket is */
+    uint64_t every_ms; /* not 0: no move, but a state this often to a standby (guest/replicate.h) */
     bool copy_disks; /* the other side has images of its own, of the same sizes */
 };
 
 struct migrate_report {
-    const char *phase; /* "connect", "copy", "stop", "done", "failed", "doubt" */
+    const char *phase; /* "connect", "copy", "stop", "standby", "done", "failed", "doubt" */
+    uint64_t epochs, epoch_bytes, kept_at; /* of a replication; CLOCK_REALTIME of the last one */
     unsigned rounds, slowed; /* percent of time taken from the guest, at most */
     uint64_t sent, left, total; /* bytes; what was written meanwhile; memory and disks */
     uint64_t rate, ms, stopped_us; /* bytes a second; whole time; how long the guest stood still */

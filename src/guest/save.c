@@ -16,6 +16,7 @@
 #include "guest/blocks.h"
 #include "guest/move.h"
 #include "guest/receive.h"
+#include "guest/standby.h"
 #include "guest/vm.h"
 #include "save/machine.h"
 #include "save/ram.h"
@@ -163,7 +164,11 @@ int saved_load(struct saved *s, struct vm *vm, struct error *err)
     save_machine_begin(&l, m);
     if (s->moving)
         rc = receive_ready(s, err);
-    while (!rc) {
+    if (!rc && s->standby) {
+        rc = standby_load(s, vm, &l, err);
+        memory = true;
+    }
+    while (!rc && !s->standby) {
         rc = save_next(&s->in, &sec, err);
         if (rc || sec.kind == SAVE_END)
             break;

@@ -40,6 +40,7 @@ struct saved {
     bool moving; /* it comes from a running guest: guest/receive.h */
     struct save_out answers;
     uint64_t stopped_at; /* CLOCK_REALTIME, where it came from */
+    struct standby *standby; /* not NULL: it may go on here later (guest/standby.h) */
     bool verify; /* look at the CRCs of all memory before the guest goes on */
 };
 

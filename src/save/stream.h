@@ -35,7 +35,8 @@ enum { /* features: a reader that does not know one must refuse */
     SAVE_F_PAGES = 2,   /* RAM lies in SAVE_PAGES sections */
     SAVE_F_ZSTD = 4,    /* some of them are compressed */
     SAVE_F_BLOCKS = 8,  /* disks travel with it, in SAVE_BLOCKS sections */
-    SAVE_F_KNOWN = 15,
+    SAVE_F_EPOCHS = 16, /* a state again and again, for a standby */
+    SAVE_F_KNOWN = 31,
 };
 
 enum save_kind {
