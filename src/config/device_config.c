@@ -27,6 +27,8 @@ const struct opt disk_options_table[] = {
 };
 
 const struct opt nic_options_table[] = {
+    OPT(struct nic_config, model, .name = "model", .kind = OPT_ENUM, .choices = "virtio|e1000",
+        .help = "what card the guest sees (virtio)"),
     OPT(struct nic_config, mac, .name = "mac", .kind = OPT_STRING, .arg = "MAC",
         .help = "address; made from the guest's name without it"),
     OPT(struct nic_config, interface, .name = "interface", .kind = OPT_STRING, .arg = "NAME",

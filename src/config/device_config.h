@@ -19,6 +19,7 @@ struct disk_config {
 
 struct nic_config {
     const char *back; /* user, tap, null */
+    const char *model; /* virtio, e1000; NULL: virtio */
     const char *mac, *interface, *pcap, *rings;
     struct opt_list forwards;
     uint64_t rate;

@@ -106,7 +106,7 @@ const struct opt guest_options[] = {
     OPT(struct guest_config, cdroms, .name = "cdrom", .path = "", .kind = OPT_LIST, .arg = "FILE[,if=ide]",
         .help = "CD or DVD image in a drive of its own"),
     OPT(struct guest_config, nics, .name = "nic", .kind = OPT_LIST, .arg = "NET[,OPTION]...",
-        .help = "network card on user, tap or null; options: mac=M, forward=F, interface=I, "
+        .help = "network card on user, tap or null; options: model=virtio|e1000, mac=M, forward=F, interface=I, "
                 "pcap=FILE, rate=SIZE"),
     OPT(struct guest_config, forwards, .name = "forward", .kind = OPT_LIST,
         .arg = "[udp:][ADDR:]PORT:PORT",

@@ -9,6 +9,7 @@
 #include "core/machine.h"
 #include "core/tape_back.h"
 #include "dev/virtio/virtio.h"
+#include "dev/e1000_82540em.h"
 #include "dev/virtio/virtio_net.h"
 #include "net/net_open.h"
 
@@ -114,6 +115,7 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
         rc = parse_mac(c.mac, vc.mac, err);
     if (!rc && !tape_is_replay(board->machine->tape)) /* then nobody is there */
         rc = open_net(n, &c, forwards, loop, err);
+    bool e1000 = !rc && c.model && !strcmp(c.model, "e1000");
     bool split = !rc && c.rings && !strcmp(c.rings, "split");
     nic_config_free(&c);
     if (rc)
@@ -127,6 +129,12 @@ static int open_one(struct nics *n, const char *text, const struct nics_config *
     if (board->type->add_nic) {
         board->type->add_nic(board, vc.net, vc.mac, i);
         return 0;
+    }
+    if (e1000) {
+        rc = dev_create(&e1000_82540em_type, n->name[i], board->machine, &dev, err);
+        if (!rc)
+            e1000_82540em_configure(dev, vc.net, vc.mac);
+        return rc ? rc : board->type->add_pci(board, dev, err);
     }
     rc = dev_create(&virtio_net_type, n->name[i], board->machine, &dev, err);
     if (rc)

@@ -3,6 +3,7 @@
 #
 # A stock kernel is given memory while it runs, uses it, and gives it back; the host gets it back, too. A
 # guest that is saved with what it got has it when it is restored.
+# test-long: a guest gives and takes memory for half a minute
 # test-timeout: 300
 . "$TEST_LIB/boot.sh"
 guest cloud
