@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * choose: what a new guest gets so that it can move between the engines of this host later: a
- * processor that all of them can be, a TSC that all of them can show.
+ * choose: the way and the engine, and what a new guest gets so that it can move between the
+ * engines of this host later: a processor that all of them can be, a TSC that all of them can show.
  */
 #ifndef QUAD_GUEST_CHOOSE_H
 #define QUAD_GUEST_CHOOSE_H
@@ -10,6 +10,10 @@
 
 struct engine_type;
 struct vm;
+
+/* The way: the one asked for, or the strongest that can take this guest here; its engine likewise. */
+int choose_way(struct vm *vm, struct error *err);
+int choose_engine(struct vm *vm, const struct engine_type **out, struct error *err);
 
 /* Sets the machine's processor model and why. */
 int choose_model(struct vm *vm, const struct engine_type *engine, struct error *err);

@@ -82,7 +82,7 @@ int describe_write(struct save_out *o, const struct vm *vm, struct error *err)
     print_uuid(u, uuid);
     /* What was chosen, not what was asked for. */
     c.uuid = uuid;
-    c.mode = vm->guest.way;
+    c.mode = strcmp(vm->guest.way, "native") ? vm->guest.way : "auto"; /* by what is there, then */
     c.board = vm->board->type->name;
     c.firmware = vm->firmware.kind ? vm->firmware.kind : "none";
     c.cpu_model = model->version;

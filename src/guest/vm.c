@@ -17,7 +17,6 @@
 #include "core/tape_back.h"
 #include "core/blk.h"
 #include "core/vsock.h"
-#include "core/way.h"
 #include "dev/virtio/virtio_balloon.h"
 #include "display/vnc.h"
 #include "dev/virtio/virtio_console.h"
@@ -231,90 +230,6 @@ static int open_serials(struct vm *vm, struct error *err)
         if (vm->machine.tape)
             vm->serial[i] = tape_chr(vm->machine.tape, i ? "serial1" : "serial0", vm->serial[i]);
     }
-    return 0;
-}
-
-/* Para runs on full's engines: a guest of its own kind, not another way to run code. */
-static const char *engine_way(const struct vm *vm)
-{
-    return strcmp(vm->guest.way, "para") ? vm->guest.way : "full";
-}
-
-/* The engine asked for, or the first of the way that works here. */
-static int choose_engine(struct vm *vm, const struct engine_type **out, struct error *err)
-{
-    static struct engine_caps caps;
-    const char *name = vm->config->engine;
-    struct error why = {0};
-    int rc;
-
-    if (name) {
-        rc = registry_find_engine(name, out, err);
-        if (rc)
-            return error_prefix(err, "--engine");
-        if (strcmp((*out)->way, engine_way(vm)))
-            return fail(err, EINVAL, "--engine %s is an engine of mode %s, not of %s", name,
-                        (*out)->way, vm->guest.way);
-        caps = (struct engine_caps){0};
-        rc = (*out)->probe(&caps, err);
-        if (!rc && guest_config_deterministic(vm->config) && !caps.deterministic)
-            rc = fail(err, ENOTSUP, "--engine %s does not know deterministic mode", name);
-        vm->engine_reason = "asked for";
-        return rc;
-    }
-    for (size_t i = 0; registry_engines[i]; i++) {
-        caps = (struct engine_caps){0};
-        if (strcmp(registry_engines[i]->way, engine_way(vm)) ||
-            registry_engines[i]->probe(&caps, &why))
-            continue;
-        *out = registry_engines[i];
-        vm->engine_reason = "the fastest of this mode here";
-        return 0;
-    }
-    return fail(err, ENOTSUP, "no engine for mode %s works here: %s", vm->guest.way,
-                why.code ? why.text : "this version has none");
-}
-
-/* `auto`: the strongest way that can take this guest here. */
-static int choose_way(struct vm *vm, struct error *err)
-{
-    const struct way *way = NULL;
-    bool automatic = !strcmp(vm->config->mode, "auto");
-    struct way_report report = {0};
-
-    if (!strcmp(vm->config->mode, "zone"))
-        return fail(err, EINVAL, "mode zone runs containers and has no kernel to boot; try: "
-                                 "quad-oci --help");
-    if (!automatic) {
-        int rc = registry_find_way(vm->config->mode, &way, err);
-        if (rc)
-            return error_prefix(err, "--mode");
-        way->probe(&report);
-        if (!report.available)
-            return fail(err, ENOTSUP, "mode %s: %s; try: --mode full", way->name, report.reason);
-        vm->guest.way = way->name;
-        vm->way_reason = "asked for";
-        return 0;
-    }
-    if (vm->config->kernel && loader_is_xen_only(vm->config->kernel)) {
-        vm->guest.way = "para";
-        vm->way_reason = "the kernel is for its interface only";
-        return 0;
-    }
-    for (size_t i = 0; registry_ways[i]; i++) {
-        const struct way *w = registry_ways[i];
-        /* A zone has no kernel of its own; to para, whose consoles and disks have other names, a
-         * kernel goes that can do nothing else, or that is sent there. */
-        if (!strcmp(w->name, "zone") || !strcmp(w->name, "para") || (way && w->strength <= way->strength))
-            continue;
-        w->probe(&report);
-        if (report.available)
-            way = w;
-    }
-    if (!way)
-        return fail(err, ENOTSUP, "no way to run a kernel works here; try: quad ways");
-    vm->guest.way = way->name;
-    vm->way_reason = "the strongest that this version and this host have";
     return 0;
 }
 

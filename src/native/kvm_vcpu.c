@@ -52,7 +52,8 @@ int kvm_vcpu_open(struct vcpu *v, struct error *err)
     if (ioctl(k->fd, KVM_SET_TSC_KHZ, (unsigned long)v->machine->clock.tsc_khz)) {
         fail(err, ENOTSUP,
              "its TSC goes at %" PRIu64
-             " kHz, this host's at %d, and this processor cannot scale it",
+             " kHz, this host's at %d, and this processor "
+             "cannot scale it; try: --engine jit",
              v->machine->clock.tsc_khz, ioctl(k->fd, KVM_GET_TSC_KHZ, 0));
         goto failed;
     }

@@ -9,16 +9,18 @@
 # quad runs in it. The script finds $QUAD, $KERNEL, $INITRD (our init, with $L2_MODULES), and says what
 # is to be seen; it ends with its own exit code. OPTIONS go to QEMU. A run has 180 seconds.
 #
+# With L2_MODULES the guest has /check/count (native_count.sh). Functions of the script: native_inner.sh.
 # L1's processors and memory: l1_cpus, l1_memory. Files for it: l1_files="PATH=FILE ..."
 
 l1_cpus=1 l1_memory=1024M l1_files= L2_MODULES=
 
 native() {
     guest cloud busybox
-    cat >"$TEST_TMP/inner"
+    cat "$TEST_LIB/native_inner.sh" - >"$TEST_TMP/inner"
     L2_INITRD=$TEST_TMP/l2.cpio
     if [ -n "$L2_MODULES" ]; then
-        tools/mkinitramfs -o "$L2_INITRD" --modules "$guests/cloud/root:$L2_MODULES"
+        tools/mkinitramfs -o "$L2_INITRD" --modules "$guests/cloud/root:$L2_MODULES" \
+            --add check/count="$TEST_LIB/native_count.sh"
     else
         tools/mkinitramfs -o "$L2_INITRD"
     fi
@@ -44,7 +46,10 @@ native_here() {
 native_program() {
     strip -o "$TEST_TMP/quad" "$QUAD"
     echo "--add usr/bin/quad=$TEST_TMP/quad"
-    ldd "$QUAD" | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^\t\(\/[^ ]*\) .*/\1/p' | while read -r lib; do
+    slirp=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p | sed -n 's/.*libslirp\.so\.0 .*x86-64.*=> //p')
+    # (what is not linked but loaded: the user network)
+    { [ -z "$slirp" ] || { echo "	$slirp "; ldd "$slirp"; }; ldd "$QUAD"; } |
+        sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^\t\(\/[^ ]*\) .*/\1/p' | sort -u | while read -r lib; do
         echo "--add $lib=$(readlink -f "$lib")"
     done
 }
