@@ -76,7 +76,7 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *c, uint64_t
         F_TMR_VAL_EXT = 1 << 8,
         F_RESET_REG_SUP = 1 << 10
     };
-    enum { ARCH_LEGACY = 1 << 0, ARCH_8042 = 1 << 1, ARCH_NO_VGA = 1 << 2 };
+    enum { ARCH_LEGACY = 1 << 0, ARCH_8042 = 1 << 1, ARCH_NO_VGA = 1 << 2, ARCH_NO_RTC = 1 << 5 };
     uint8_t *p = table_begin(t, "FACP", 4, 244);
 
     if (!p)
@@ -97,8 +97,9 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *c, uint64_t
     p[92] = c->gpe0_len;
     st_le16(p + 96, 0xfff); /* no C2, no C3 */
     st_le16(p + 98, 0xfff);
-    p[108] = 0x32; /* century in CMOS */
-    st_le16(p + 109, ARCH_LEGACY | ARCH_8042 | (c->screen ? 0 : ARCH_NO_VGA));
+    p[108] = c->no_legacy ? 0 : 0x32; /* century in CMOS */
+    st_le16(p + 109, (c->no_legacy ? ARCH_NO_RTC : ARCH_LEGACY | ARCH_8042) |
+                         (c->screen ? 0 : ARCH_NO_VGA));
     st_le32(p + 112, F_WBINVD | F_PROC_C1 | F_FIX_RTC | F_TMR_VAL_EXT | F_RESET_REG_SUP);
     put_gas(p + 116, 0xcf9, 1);
     p[128] = 0x0e; /* full reset */
@@ -145,7 +146,7 @@ static uint64_t put_madt(struct tables *t, const struct acpi_config *c)
     if (!p)
         return 0;
     st_le32(p + 36, c->lapic);
-    st_le32(p + 40, 1); /* there are 8259s too */
+    st_le32(p + 40, !c->no_legacy); /* there are 8259s too */
     p += 44;
     for (unsigned i = 0; i < c->cpus; i++, p += 8) {
         p[0] = 0; /* local APIC */

@@ -13,6 +13,7 @@
 
 /* What the tables say; addresses 0 mean that the part is not there. */
 struct acpi_config {
+    bool no_legacy;        /* neither 8259s nor CMOS clock, keyboard, timer and speaker */
     unsigned cpus;         /* all that there may ever be */
     uint64_t cpus_present; /* bit a processor */
     uint16_t cpu_hotplug;  /* port of the controller; general-purpose event 2 is its */

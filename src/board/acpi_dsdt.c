@@ -140,7 +140,7 @@ static void put_lpc(struct aml *a, const struct acpi_config *c)
 
     aml_device_begin(a, "LPC");
     aml_name_int(a, "_ADR", 0x001f0000);
-    for (size_t i = 0; i < ARRAY_LEN(devices); i++)
+    for (size_t i = 0; !c->no_legacy && i < ARRAY_LEN(devices); i++)
         put_isa_device(a, &devices[i]);
     for (unsigned i = 0; i < c->serials; i++)
         put_serial(a, i);

@@ -541,7 +541,7 @@ static int put_smbios(struct pc *pc, struct error *err)
 
 /* Caches on, as firmware leaves them on every processor [SDM3 11.11]: memory write-back, the VGA
  * window and what lies between low RAM's limit and 4 GiB uncached, ROM write-protected. */
-static void set_mtrrs(struct x86_cpu *c)
+void pc_set_mtrrs(struct x86_cpu *c)
 {
     const uint64_t uncached = 0, protect = 5, back = 6, valid = 1u << 11;
     struct x86_mtrr *t = &c->s.mtrr;
@@ -627,7 +627,7 @@ static int pc_load(struct board *b, struct loader *l, struct error *err)
         return rc;
     bus_write(&m->ports, 0x92, 1, 2); /* A20 on, as firmware leaves it */
     for (unsigned i = 0; !rc && i < m->nvcpus; i++) {
-        set_mtrrs(m->vcpus[i]->cpu);
+        pc_set_mtrrs(m->vcpus[i]->cpu);
         if (i == 0)
             set_virtual_wire(m->vcpus[i]->cpu);
         if (m->engine.type)
@@ -672,7 +672,7 @@ static int insert_cpu(struct pc *pc, unsigned n, struct error *err)
 
     m->arch->vcpu_reset(m->vcpus[n]);
     if (!pc->config.firmware)
-        set_mtrrs(m->vcpus[n]->cpu);
+        pc_set_mtrrs(m->vcpus[n]->cpu);
     int rc = machine_insert_vcpu(m, n, err);
     if (!rc)
         cpu_hotplug_insert(pc->cpus, n);

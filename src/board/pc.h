@@ -7,6 +7,11 @@
 
 #include "board/board.h"
 
+struct x86_cpu;
+
 extern const struct board_type board_pc_1;
+
+/* As firmware leaves them, for the PC's layout of memory. */
+void pc_set_mtrrs(struct x86_cpu *c);
 
 #endif

@@ -233,7 +233,7 @@ int kvm_irqchip(struct engine *eng, bool on, struct error *err)
             rc = kvm_apic_put(m->vcpus[i], err);
             lapic_handed(l);
         } else {
-            kvm_apic_get(m->vcpus[i]);
+            kvm_get(m->vcpus[i], X86_GROUP_CONTROL | X86_GROUP_APIC); /* its mode is in APIC_BASE */
             lapic_loaded(l);
         }
     }

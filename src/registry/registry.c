@@ -110,7 +110,15 @@ int registry_find_engine(const char *name, const struct engine_type **out, struc
     FIND(registry_engines, "engine", name, out, err);
 }
 
+/* Also without its version: the newest, which stands first. */
 int registry_find_board(const char *name, const struct board_type **out, struct error *err)
 {
+    size_t n = strlen(name);
+
+    for (size_t i = 0; registry_boards[i]; i++)
+        if (!strncmp(registry_boards[i]->name, name, n) && registry_boards[i]->name[n] == '-') {
+            *out = registry_boards[i];
+            return 0;
+        }
     FIND(registry_boards, "board", name, out, err);
 }
