@@ -12,7 +12,7 @@
 # With L2_MODULES the guest has /check/count (native_count.sh). Functions of the script: native_inner.sh.
 # L1's processors and memory: l1_cpus, l1_memory. Files for it: l1_files="PATH=FILE ..."
 
-l1_cpus=1 l1_memory=1024M l1_files= L2_MODULES=
+l1_cpus=1 l1_memory=1024M l1_files= L2_MODULES= native_seconds=180
 
 native() {
     guest cloud busybox
@@ -35,7 +35,7 @@ native() {
 
 native_here() {
     rc=0
-    { timeout 180 env KERNEL="$guests/cloud/vmlinuz" INITRD="$L2_INITRD" sh "$TEST_TMP/inner" 2>&1 ||
+    { timeout "$native_seconds" env KERNEL="$guests/cloud/vmlinuz" INITRD="$L2_INITRD" sh "$TEST_TMP/inner" 2>&1 ||
         printf '\nrc=%s\n' $?; } | tee "$out"
     case $(tail -n 1 "$out") in
     rc=*) rc=$(tail -n 1 "$out" | sed 's/^rc=//') ;;
@@ -82,7 +82,7 @@ END
     tools/mkinitramfs -o "$TEST_TMP/l1.cpio" --modules "$guests/cloud/root:kvm_amd" \
         $(native_program) --add l1.sh="$TEST_TMP/l1.sh" --add inner="$TEST_TMP/inner" \
         --add vmlinuz="$guests/cloud/vmlinuz" --add l2.cpio="$L2_INITRD" ${add_-}
-    timeout 180 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -nodefaults -display none \
+    timeout "$native_seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -nodefaults -display none \
         -no-reboot -serial stdio -kernel "$guests/cloud/vmlinuz" -initrd "$TEST_TMP/l1.cpio" \
         -append 'console=ttyS0 quiet panic=-1 quad.run="sh /l1.sh"' "$@" </dev/null 2>&1 |
         tr -d '\r' | tee "$out" || :

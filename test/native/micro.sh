@@ -25,5 +25,6 @@ ends 0
 want '^2'
 want '^8.0 records out'
 want '^net ok'
-never 'XT-PIC|i8042|timer$|rtc0|Kernel panic|BUG:|Oops|soft lockup'
+want 'No PS.2 controller found'
+never 'XT-PIC|rtc0|Kernel panic|BUG:|Oops|soft lockup'
 never '^(pit|pic|hpet|rtc|kbd)\.'
