@@ -2,6 +2,7 @@
 #include "zone/criu.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -9,8 +10,8 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
-#include "zone/hook.h"
 #include "base/sys.h"
+#include "zone/hook.h"
 
 struct args {
     const char *v[512];
@@ -132,6 +133,25 @@ int criu_checkpoint(const struct runtime_opts *rt, const struct criu_opts *o, st
     return rc;
 }
 
+/* The last line of criu's log that tells of an error, for ours. */
+static void log_into(struct error *err, const char *work)
+{
+    auto_free char *path = xasprintf("%s/restore.log", work);
+    auto_free char *text = NULL;
+    struct error ignored;
+    size_t len;
+
+    if (file_read(AT_FDCWD, path, &text, &len, &ignored))
+        return;
+    char *line = NULL;
+    for (char *p = text; (p = strstr(p, "Error")); p++)
+        line = p;
+    if (line) {
+        line[strcspn(line, "\n")] = 0;
+        error_prefix(err, "%s", line);
+    }
+}
+
 int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *status,
                  struct error *err)
 {
@@ -152,6 +172,9 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
     auto_free char *image_abs = realpath(images, NULL);
     if (!image_abs)
         return fail_errno(err, errno, "%s", images);
+    auto_free char *work_abs = o->work_path ? realpath(o->work_path, NULL) : NULL;
+    if (o->work_path && !work_abs)
+        return fail_errno(err, errno, "%s", o->work_path);
     if (o->bundle && chdir(o->bundle) < 0)
         return fail_errno(err, errno, "bundle %s", o->bundle);
     rc = file_read(AT_FDCWD, "config.json", &text, &len, err);
@@ -188,8 +211,14 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
         rc = cgroup_devices(&c.cg, json_object_get(s.resources, "devices"), true, err);
     if (!rc)
         rc = cgroup_limit(&c.cg, s.resources, false, err);
+    /* nothing is written among the images: they may be another's, with links for names */
+    char own[PATH_MAX], self[64];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", c.dir);
+    ssize_t n = readlink(self, own, sizeof(own) - 1);
+    own[n < 0 ? 0 : n] = 0;
+    auto_free char *pid_name = xasprintf("%s/restore.pid", own);
+    const char *work = work_abs ? work_abs : own;
     /* criu wants the root to be a mount of its own; it and all below are made in its namespace */
-    auto_free char *pid_name = xasprintf("%s/restore.%d.pid", image_abs, (int)getpid());
     if (!rc) {
         add(&a, program(o));
         add(&a, "restore");
@@ -199,7 +228,7 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
         add(&a, pid_name);
         add(&a, "--root");
         add(&a, c.rootfs);
-        common(&a, o, image_abs, o->work_path ? o->work_path : image_abs);
+        common(&a, o, image_abs, work);
         add(&a, "--log-file");
         add(&a, "restore.log");
         externals(&a, &s, false);
@@ -216,12 +245,16 @@ int criu_restore(const struct runtime_opts *rt, const struct criu_opts *o, int *
         }
         int st = -1;
         if (helper < 0 || waitpid(helper, &st, 0) < 0 || st != 0)
-            rc = fail(err, EIO, "criu restore failed; see restore.log");
+            rc = fail(err, EIO, "criu restore failed");
+        if (rc)
+            log_into(err, work);
     }
     uint64_t pid = 0;
     if (!rc && !file_read_u64(AT_FDCWD, pid_name, &pid))
         rc = fail(err, EIO, "criu wrote no pid");
-    unlink(pid_name);
+    unlinkat(c.dir, "restore.pid", 0);
+    if (!work_abs)
+        unlinkat(c.dir, "restore.log", 0);
     if (!rc) {
         char st;
         c.pid = (pid_t)pid;

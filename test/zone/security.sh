@@ -357,6 +357,46 @@ LINUX=',"cgroupsPath":"/"' in_c true
 ends 1
 reset_config
 
+# ---- S23: images of another's are read by criu alone; nothing is written among them
+cat >"$TEST_TMP/criu" <<'END'
+#!/bin/sh
+[ "$1" = check ] && exit 0
+echo "$@" >"$0.args"
+while [ $# -gt 0 ]; do
+    case $1 in --pidfile) pidfile=$2 ;; --work-dir) work=$2 ;; esac
+    shift
+done
+echo "(0.1) Error (image): hostile" >"$work/restore.log"
+[ -e "$0.bad" ] && exit 1
+sleep 1000 >/dev/null 2>&1 &
+echo $! >"$pidfile"
+END
+chmod +x "$TEST_TMP/criu"
+mkdir -p "$TEST_TMP/img"
+echo untouched >"$TEST_TMP/victim"
+for f in restore.log restore.pid inventory.img descriptors.json stats-restore; do
+    ln -sf ../victim "$TEST_TMP/img/$f"
+done
+config
+for bad in '' yes; do
+    rm -f "$TEST_TMP/criu.bad"
+    if [ "$bad" ]; then
+        : >"$TEST_TMP/criu.bad"
+        no q --criu "$TEST_TMP/criu" restore -d --image-path "$TEST_TMP/img" s23
+        want 'Error .image.: hostile'
+        no q state s23
+    elif command -v strace >/dev/null; then
+        strace -o "$TEST_TMP/s23.tr" "$oci" --root "$state" --criu "$TEST_TMP/criu" restore -d \
+            --image-path "$TEST_TMP/img" s23 </dev/null >"$out" 2>&1 || die "restore: $(cat "$out")"
+        grep -E '^(open|openat|openat2|creat|unlink|rename)[a-z0-9]*\(.*/img' "$TEST_TMP/s23.tr" && die "the runtime looks into the images"
+    else
+        ok q --criu "$TEST_TMP/criu" restore -d --image-path "$TEST_TMP/img" s23
+    fi
+    [ "$bad" ] || { is "$(status s23)" running; ok q delete --force s23; }
+    is "$(cat "$TEST_TMP/victim")" untouched
+    is "$(ls "$TEST_TMP/img" | wc -l)" 5
+done
+
 # ---- S22 is in config.sh (sysctl), S18 and S19 in seccomp.sh
 is "$(sha256sum <"$oci")" "$sum0" "the runtime's program"
 [ -z "$(ls "$state")" ] || die "the state is not empty: $(ls "$state")"
