@@ -2,6 +2,9 @@
  *
  * quad run: one guest, in this process until it ends, or in the background.
  */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "cli/run_command.h"
 #include "cli/runner.h"
 #include "guest/zone_run.h"
@@ -9,6 +12,20 @@
 #include "image/store.h"
 
 extern const struct command command_run;
+
+/* A file's guest is called as the file, without its folder and its end. */
+static const char *name_of_file(const char *path)
+{
+    static char name[64];
+    const char *base = strrchr(path, '/');
+    size_t n;
+
+    base = base ? base + 1 : path;
+    const char *dot = strrchr(base, '.');
+    n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    snprintf(name, sizeof(name), "%.*s", (int)MIN(n, sizeof(name) - 1), base);
+    return store_name_ok(name) ? name : NULL;
+}
 
 /* A name without a slash is a guest that has a disk, then an image, then a file. */
 static int take_operand(struct guest_config *c, const char *word, struct error *err)
@@ -23,8 +40,13 @@ static int take_operand(struct guest_config *c, const char *word, struct error *
     if (c->image)
         return fail(err, EINVAL, "one image is enough, not \"%s\" and \"%s\"", c->image, word);
     c->image = word;
-    if (!guest_config_named(c) && store_name_ok(word) && !strchr(word, '/'))
-        c->name = word;
+    if (guest_config_named(c))
+        return 0;
+    auto_free char *guest = store_path(STORE_GUESTS, word);
+    bool known = !strchr(word, '/') && store_name_ok(word) &&
+                 (!access(guest, F_OK) || store_has(STORE_IMAGES, word) || access(word, R_OK));
+    const char *name = known ? word : name_of_file(word);
+    c->name = name ? name : c->name;
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "block/disk.h"
 #include "config/guest_config.h"
+#include "guest/boots.h"
 #include "guest/shares.h"
 #include "image/describe.h"
 #include "image/keys.h"
@@ -193,7 +194,9 @@ static int open_folder(struct launch *l, struct guest_config *c, struct error *e
     if (l->image && c->rm)
         return fail(err, EEXIST, "--rm: guest %s has a disk already; try: --name %s-2, quad rm %s",
                     c->name, c->name, c->name);
-    if (l->image && strcmp(l->image, c->image) && strcmp(c->image, c->name))
+    auto_free char *file = realpath(c->image, NULL); /* as it was written down */
+    if (l->image && strcmp(l->image, c->image) && strcmp(c->image, c->name) &&
+        !(file && !strcmp(l->image, file)))
         return fail(err, EEXIST, "guest %s stands on %s, not on %s; try: --name %s-2, quad rm %s",
                     c->name, l->image, c->image, c->name, c->name);
     if (l->image)
@@ -231,14 +234,39 @@ static int open_image(struct launch *l, struct guest_config *c, struct error *er
     return rc;
 }
 
+static int look_at_file(const char *path, struct boots *b, struct error *err)
+{
+    const struct disk_options o = {.path = path, .readonly = true, .formats = registry_disks};
+    struct disk *d;
+    int rc = disk_open(&d, &o, err);
+
+    if (rc)
+        return rc;
+    rc = boots_look(b, d, err);
+    disk_close(d);
+    return rc;
+}
+
+/* A disk gets an overlay; a CD is put into a drive, and brings its system to other disks. */
 static int open_file(struct launch *l, struct guest_config *c, struct error *err)
 {
     char *path = realpath(c->image, NULL);
+    struct boots b;
 
     if (!path)
         return fail_errno(err, errno, "%s", c->image);
     c->image = keep(l, path);
-    return open_overlay(l, c, path, NULL, err);
+    int rc = look_at_file(path, &b, err);
+    if (!rc && !c->firmware && !c->kernel) {
+        c->firmware = b.uefi ? "uefi" : "bios";
+        log_notice("%s: %s that starts by %s (another way: --firmware)", path, b.cdrom ? "a CD" : "a disk",
+                   b.uefi ? "UEFI only" : "a BIOS");
+    }
+    l->is_cd = b.cdrom;
+    if (rc || !b.cdrom)
+        return rc ? rc : open_overlay(l, c, path, NULL, err);
+    opt_list_insert(&c->cdroms, 0, path);
+    return 0;
 }
 
 int launch_open(struct launch *l, struct guest_config *c, struct error *err)
@@ -254,9 +282,9 @@ int launch_open(struct launch *l, struct guest_config *c, struct error *err)
                                      "quad image ls", c->image);
     if (!rc)
         rc = store_has(STORE_IMAGES, c->image) ? open_image(l, c, err) : open_file(l, c, err);
-    if (!rc)
+    if (!rc && !l->is_cd)
         rc = write_seed(l, c, err);
-    if (!rc)
+    if (!rc && !l->is_cd)
         rc = open_way_in(l, c, err);
     c->balloon = true; /* built images have its driver */
     if (!rc && !c->agent)

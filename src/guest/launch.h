@@ -23,7 +23,7 @@ struct launch {
     unsigned n;
     char *dir;   /* the guest's folder */
     char *image; /* of a guest that was there before */
-    bool discard;
+    bool discard, is_cd;
 };
 
 /* A new qcow2 image at `path` over `backing` (format NULL: it is looked at). */

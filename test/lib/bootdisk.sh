@@ -8,6 +8,7 @@
 #   firmware FILES             skips where the firmware is not there
 #   until_text REGEX           the screen of guest $name (process $pid) shows it, within $patience seconds (300)
 #   installer_cd GUEST FILE    a CD image of Debian's installer with ISOLINUX; at its prompt, `install`
+#   cd_image KERNEL INITRD FILE PROMPT APPEND    a CD image that ISOLINUX starts, at once or after a prompt (0, 1)
 #   press KEY..., press_text TEXT    `quad key`, to it
 
 firmware() {
@@ -54,21 +55,26 @@ press_text() {
     "$QUAD" key --text "$1" "$name" || die "key --text $1"
 }
 
-installer_cd() {
+cd_image() {
     rm -rf "$TEST_TMP/cd"
     mkdir -p "$TEST_TMP/cd/isolinux"
-    cp -L "$guests/$1/linux" "$guests/$1/initrd.gz" "$TEST_TMP/cd/"
+    cp -L "$1" "$TEST_TMP/cd/linux"
+    cp -L "$2" "$TEST_TMP/cd/initrd.gz"
     cp -L "$guests/isolinux/isolinux.bin" "$guests/syslinux/ldlinux.c32" "$TEST_TMP/cd/isolinux/"
-    # a text mode stays one, so that the screen can be read
-    cat >"$TEST_TMP/cd/isolinux/isolinux.cfg" <<'CFG'
-prompt 1
+    cat >"$TEST_TMP/cd/isolinux/isolinux.cfg" <<CFG
+prompt $4
 timeout 0
 default install
 label install
  kernel /linux
- append initrd=/initrd.gz fb=false nomodeset
+ append initrd=/initrd.gz $5
 CFG
     xorriso -as mkisofs -quiet -R -b isolinux/isolinux.bin -c isolinux/boot.cat -no-emul-boot \
-        -boot-load-size 4 -boot-info-table -o "$2" "$TEST_TMP/cd" || die xorriso
+        -boot-load-size 4 -boot-info-table -o "$3" "$TEST_TMP/cd" || die xorriso
     rm -r "$TEST_TMP/cd"
+}
+
+# a text mode stays one, so that the screen can be read
+installer_cd() {
+    cd_image "$guests/$1/linux" "$guests/$1/initrd.gz" "$2" 1 'fb=false nomodeset'
 }
