@@ -3,12 +3,12 @@
 #
 # A guest of the Xen PV interface is saved, restored and moved while it counts, writes its disk and
 # talks to its network; engines are switched under it. $QUAD_SAVES says how often it is saved and
-# restored (3), $QUAD_MOVES how often it moves between two processes (2); the long run is 200 and 50.
+# restored (1), $QUAD_MOVES how often it moves between two processes (1); the long run is 200 and 50.
 # test-timeout: 3600
 set -eu
 . "$TEST_LIB/boot.sh"
 guest cloud
-saves=${QUAD_SAVES:-3} moves=${QUAD_MOVES:-2} cpus=${QUAD_CPUS:-2}
+saves=${QUAD_SAVES:-1} moves=${QUAD_MOVES:-1} cpus=${QUAD_CPUS:-2}
 # What is written to the disk is read again past the cache; a mismatch is told.
 initrd --modules "$guests/cloud/root:xen_blkfront,xen_netfront" --text 'check/count=#!/bin/sh
 ip addr add 10.0.2.15/24 dev eth0 2>/dev/null; ip link set eth0 up

@@ -55,29 +55,38 @@ static int one_update(struct xen_vcpu *v, uint64_t ptr, uint64_t val)
     }
 }
 
-int64_t hc_mmu_update(struct xen_vcpu *v, const uint64_t arg[6])
+/* Records of `size` bytes, one after the other, up to the first that fails. */
+static int64_t batch(struct xen_vcpu *v, const uint64_t arg[6], size_t size, uint64_t *done,
+                     int (*one)(struct xen_vcpu *v, const uint8_t *raw))
 {
     uint64_t at = arg[0];
     bool again = arg[1] & PREEMPTED;
     uint32_t count = (uint32_t)arg[1] & ~(uint32_t)PREEMPTED, i;
-    int64_t rc = check_domain(v->d, arg[3]);
-    uint8_t raw[16];
+    int64_t rc = 0;
+    uint8_t raw[24];
 
-    if (rc)
-        return rc;
-    for (i = 0; i < count; i++, at += sizeof(raw)) {
-        if (!xen_read(v, raw, at, sizeof(raw))) {
-            rc = -EFAULT;
-            break;
-        }
-        mm_lock(v);
-        rc = one_update(v, ld_le64(raw), ld_le64(raw + 8));
-        mm_unlock(v);
+    for (i = 0; i < count; i++, at += size) {
+        rc = xen_read(v, raw, at, size) ? one(v, raw) : -EFAULT;
         if (rc)
             break;
     }
-    v->d->n_ops[0] += i;
+    *done += i;
     return report_done(v, arg[2], again, i, rc);
+}
+
+static int update_record(struct xen_vcpu *v, const uint8_t *raw)
+{
+    mm_lock(v);
+    int rc = one_update(v, ld_le64(raw), ld_le64(raw + 8));
+    mm_unlock(v);
+    return rc;
+}
+
+int64_t hc_mmu_update(struct xen_vcpu *v, const uint64_t arg[6])
+{
+    int64_t rc = check_domain(v->d, arg[3]);
+
+    return rc ? rc : batch(v, arg, 16, &v->d->n_ops[0], update_record);
 }
 
 /* ---- update_va_mapping ---- */
@@ -241,8 +250,11 @@ static int locked_op(struct xen_vcpu *v, unsigned cmd, uint64_t arg1, uint64_t a
     }
 }
 
-static int one_op(struct xen_vcpu *v, unsigned cmd, uint64_t arg1, uint64_t arg2)
+static int op_record(struct xen_vcpu *v, const uint8_t *raw)
 {
+    unsigned cmd = ld_le32(raw);
+    uint64_t arg1 = ld_le64(raw + 8), arg2 = ld_le64(raw + 16);
+
     if (cmd >= OP_TLB_FLUSH_LOCAL && cmd <= OP_INVLPG_ALL)
         return flush_op(v, cmd, arg1, arg2);
     mm_lock(v);
@@ -253,23 +265,7 @@ static int one_op(struct xen_vcpu *v, unsigned cmd, uint64_t arg1, uint64_t arg2
 
 int64_t hc_mmuext_op(struct xen_vcpu *v, const uint64_t arg[6])
 {
-    uint64_t at = arg[0];
-    bool again = arg[1] & PREEMPTED;
-    uint32_t count = (uint32_t)arg[1] & ~(uint32_t)PREEMPTED, i;
     int64_t rc = check_domain(v->d, arg[3] & 0xffff);
-    uint8_t raw[24];
 
-    if (rc)
-        return rc;
-    for (i = 0; i < count; i++, at += sizeof(raw)) {
-        if (!xen_read(v, raw, at, sizeof(raw))) {
-            rc = -EFAULT;
-            break;
-        }
-        rc = one_op(v, ld_le32(raw), ld_le64(raw + 8), ld_le64(raw + 16));
-        if (rc)
-            break;
-    }
-    v->d->n_ops[1] += i;
-    return report_done(v, arg[2], again, i, rc);
+    return rc ? rc : batch(v, arg, 24, &v->d->n_ops[1], op_record);
 }
