@@ -279,6 +279,18 @@ void mem_page_written(struct mem *mem, struct mem_slot *slot, uint64_t offset)
         mem->touched(mem->touched_opaque, slot, offset & ~(PAGE_SIZE_4K - 1), PAGE_SIZE_4K);
 }
 
+struct mem_slot *mem_slot_of_flags(const struct mem *mem, const volatile uint8_t *p, size_t *page)
+{
+    struct mem_slot *slot = NULL;
+
+    for (size_t i = 0; i < mem->nslots && !slot; i++) {
+        *page = (size_t)((uintptr_t)p - (uintptr_t)mem->slots[i]->flags);
+        if (*page < mem->slots[i]->size / PAGE_SIZE_4K)
+            slot = mem->slots[i];
+    }
+    return slot;
+}
+
 uint32_t mem_mark_code(struct mem *mem, struct mem_slot *slot, uint64_t offset)
 {
     size_t page = offset / PAGE_SIZE_4K;

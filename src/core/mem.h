@@ -103,6 +103,9 @@ bool mem_discard(struct mem *mem, uint64_t gpa, uint64_t len);
 /* The page at slot offset was stored to and its flag byte was not PAGE_DIRTY. */
 void mem_page_written(struct mem *mem, struct mem_slot *slot, uint64_t offset);
 
+/* The slot whose flags hold p, and of which of its pages. */
+struct mem_slot *mem_slot_of_flags(const struct mem *mem, const volatile uint8_t *p, size_t *page);
+
 /* Code is about to be decoded from the page at slot offset; returns its generation. */
 uint32_t mem_mark_code(struct mem *mem, struct mem_slot *slot, uint64_t offset);
 

@@ -155,6 +155,8 @@ static struct block *decode(struct block_cache *bc, struct x86_cpu *c, uint64_t 
     b->genp2 = NULL;
     b->heat = b->taken = 0;
     b->code = NULL;
+    b->twin = NULL;
+    b->is_twin = false;
     if (!slot) {
         static const uint32_t never = 1; /* gen 0: stale at once */
         b->genp = &never;
@@ -227,6 +229,21 @@ struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin
     struct block *b = decode(bc, c, lin, page, gpa, slot);
     b->churn = churn;
     return b;
+}
+
+struct block *block_twin(struct block_cache *bc, struct block *b)
+{
+    if (b->twin && b->twin->gen == b->gen)
+        return b->twin;
+    if (bc->used + size_of(b) > ARENA_SIZE)
+        return NULL;
+    struct block *t = (struct block *)(void *)(bc->arena + bc->used);
+    memcpy(t, b, size_of(b));
+    t->is_twin = true;
+    t->code = NULL;
+    bc->used += size_of(b);
+    b->twin = t;
+    return t;
 }
 
 const struct block *block_peek(const struct block_cache *bc, uint64_t gpa, uint32_t mode)

@@ -40,6 +40,8 @@ struct block {
     uint32_t code_bytes, cold_bytes;
     uint8_t checks; /* bytes of the checks at its beginning */
     uint8_t churn;  /* how often the code here has changed before */
+    bool is_twin;
+    struct block *twin; /* itself once more, for another translation, or NULL */
     bool poll; /* ends in an instruction after which held-back interrupts may become deliverable */
     struct x86_insn insns[];
 };
@@ -61,6 +63,9 @@ struct block *block_find(struct block_cache *bc, struct x86_cpu *c, uint64_t lin
 
 /* The block at a guest-physical address, if there is one that is fresh. */
 const struct block *block_peek(const struct block_cache *bc, uint64_t gpa, uint32_t mode);
+
+/* b's twin, a copy that only b leads to; NULL: no room. */
+struct block *block_twin(struct block_cache *bc, struct block *b);
 
 static inline bool block_is_fresh(const struct block *b)
 {

@@ -82,7 +82,7 @@ struct x86_cpu {
     /* What generated code touches most comes first, in reach of short displacements. */
     struct x86_tlbe *tlb; /* = tlbs[current context] */
     uint64_t asid;        /* = asids[current context] */
-    uint64_t scratch[16]; /* the engine's own words beside the state it works on */
+    uint64_t scratch[32]; /* the engine's own words beside the state it works on */
 
     struct x86_state s;
     struct x86_lazy f;

@@ -16,20 +16,24 @@
 #include "full/block.h"
 
 /* Words of x86_cpu.scratch. */
+#define JIT_GROUPS_MAX 6
 enum {
     JIT_FLAGS,  /* AH of LAHF << 8 | OF */
     JIT_TAG,    /* what a struct jump and a far link of the current context are tagged with */
-    JIT_JUMPS,  /* host address of the jump cache */
-    JIT_LINK,   /* out: JIT_LINK_*, when native code ends in a jump not linked yet */
     JIT_NATIVE, /* guest instructions begun as native units (counter) */
-    JIT_HOST_MXCSR,
     JIT_SIMD,   /* JIT_NO_*: vector instructions that CR0, CR4, XCR0 forbid now; JIT_VEC_OUT: the
                    vector registers and MXCSR are in the record, not in the host's */
+    JIT_REQUEST, /* not 0: leave native code soon (jit_kick()) */
+    JIT_GROUPS, /* of a unit's group of accesses: translation, address of the page's flags */
+    JIT_JUMPS = JIT_GROUPS + 2 * JIT_GROUPS_MAX, /* host address of the jump cache */
+    JIT_LINK,   /* out: JIT_LINK_*, when native code ends in a jump not linked yet */
+    JIT_HOST_MXCSR,
     JIT_TARGET, /* of an indirect call, while its return address is pushed */
     JIT_ENTRY,  /* and its place in the jump cache */
-    JIT_REQUEST, /* not 0: leave native code soon (jit_kick()) */
+    JIT_FILLED, /* out of jit_fill() */
     JIT_HOST_SP, /* of the C code that called enter() */
     JIT_RELINK, /* far links that are still found in the jump cache before one is linked anew */
+    JIT_WORDS
 };
 
 /* JIT_LINK: where the jump to patch ends in the code cache; to another page; to a unit further up on
@@ -37,6 +41,7 @@ enum {
 #define JIT_LINK_SITE UINT64_C(0x3fffffff)
 #define JIT_LINK_FAR UINT64_C(0x40000000)
 #define JIT_LINK_IN UINT64_C(0x80000000)
+#define JIT_LINK_TWIN UINT64_C(0x100000000) /* to the block's twin */
 
 /* JIT_NO_X87 also while an exception is unmasked or pending; JIT_X87_OUT: as JIT_VEC_OUT. */
 enum { JIT_NO_SSE = 1, JIT_NO_VEX = 2, JIT_VEC_OUT = 4, JIT_X87_OUT = 8, JIT_NO_X87 = 16 };
@@ -68,7 +73,7 @@ struct jit_vcpu {
     /* Stubs, as executable addresses. */
     void (*enter)(const void *code);
     const uint8_t *exit, *exit_link, *lookup_far, *helper, *helper_last, *note, *exit_spilled,
-        *vec_in, *x87_in, *tsc;
+        *vec_in, *x87_in, *tsc, *fill;
     struct gen *gen; /* the backend's, owned */
     /* The tag of the current context, and those of some contexts before. */
     uint64_t raw_tag;
@@ -80,7 +85,7 @@ struct jit_vcpu {
     uint64_t n_helper_of[X86_OP_COUNT];
     FILE *perf_map; /* borrowed, or NULL */
     uint64_t n_translated, n_enter, n_interp, n_faults, n_polls, n_flush, n_links, n_helper,
-        n_unit_blocks;
+        n_unit_blocks, n_twin;
     /* Bounded and deterministic runs: blocks are never linked, one is entered at a time, and how
      * far it got is known to the instruction. */
     bool single;
@@ -109,6 +114,8 @@ const void *jit_helper_last(struct x86_cpu *c, const struct x86_insn *in, uint64
 int jit_tsc(struct x86_cpu *c, const void *unused, uint64_t with_aux);
 /* off_next INT64_MIN: control goes to JIT_TARGET. */
 int jit_x87_in(struct x86_cpu *c, const void *unused, int64_t off_next);
-int jit_note(struct x86_cpu *c, struct x86_tlbe *e, int64_t off_next);
+int jit_note(struct x86_cpu *c, const uint8_t *page_flags, int64_t off_next);
+/* The TLB gets an entry for a group's access at lin; JIT_FILLED: it has one. */
+int jit_fill(struct x86_cpu *c, uint64_t write, uint64_t lin);
 
 #endif

@@ -234,15 +234,27 @@ static void leave_to(struct x86_cpu *c, int64_t off)
         note_done(jv, (uint64_t)off);
 }
 
-int jit_note(struct x86_cpu *c, struct x86_tlbe *e, int64_t off_next)
+int jit_note(struct x86_cpu *c, const uint8_t *page_flags, int64_t off_next)
 {
+    uint8_t flags = *page_flags;
+    size_t page;
+    struct mem_slot *slot = mem_slot_of_flags(c->mem, page_flags, &page);
+
     x87_take_back(c);
-    c->end = (const struct x86_insn *)(const void *)e; /* anything but NULL */
-    x86_store_note(c, e, 0);
-    if (c->end)
+    mem_page_written(c->mem, slot, page * PAGE_SIZE_4K);
+    if (!(flags & PAGE_CODE))
         return 0;
     leave_to(c, off_next);
     return 1;
+}
+
+int jit_fill(struct x86_cpu *c, uint64_t write, uint64_t lin)
+{
+    x87_take_back(c);
+    const struct x86_tlbe *e = x86_try(c, lin, write ? ACC_WRITE : ACC_READ);
+    /* A page whose stores must be looked at one by one has no group. */
+    c->scratch[JIT_FILLED] = e && !(write && *e->flagp != PAGE_DIRTY);
+    return 0;
 }
 
 /* The x87 may be used as it is; else out of the unit, in front of the instruction at off_next. */
@@ -346,8 +358,9 @@ static void translate(struct jit_vcpu *jv, struct x86_cpu *c, struct block *b, u
         perf_line(jv, b->code, b->code_bytes, lin, "");
         perf_line(jv, b->cold, b->cold_bytes, lin, "_cold");
     }
-    if (b->genp2)
-        return; /* whether it is good is not seen by its first page alone: never remembered */
+    /* Whether it is good is not seen by its first page alone: never remembered. */
+    if (b->genp2 || b->is_twin)
+        return;
     uint32_t tag = tag_of(jv, c);
     *jump_of(jv->jumps, lin, tag) = (struct jump){lin, tag, b, b->code};
 }
@@ -436,6 +449,15 @@ static bool requests_armed(struct vcpu *v, struct x86_cpu *c)
     return !__atomic_load_n(&v->request, __ATOMIC_SEQ_CST);
 }
 
+/* For the link that native code was left by. */
+static struct block *twin_of(struct jit_vcpu *jv, struct block *b)
+{
+    struct block *t = is_kept(b) ? block_twin(&jv->blocks, b) : NULL;
+
+    jv->n_twin++;
+    return t ? t : b;
+}
+
 static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86_cpu *c)
 {
     bool poll = true;
@@ -467,7 +489,9 @@ static enum stop_reason jit_loop(struct vcpu *v, struct jit_vcpu *jv, struct x86
             trap = x86_step_before(c);
         struct block *b = find(jv, c, lin);
         if (likely(native_ok(v, jv, c, b))) {
-            if (!b->code && b->heat++ >= heat_needed(b))
+            if (unlikely(c->scratch[JIT_LINK] & JIT_LINK_TWIN))
+                b = twin_of(jv, b);
+            if (!b->code && (b->is_twin || b->heat++ >= heat_needed(b)))
                 translate(jv, c, b, lin);
             link_exit(jv, c, b);
             if (b->code && block_is_fresh(b)) {
@@ -681,11 +705,11 @@ static void jit_dump(struct engine *eng, const char *what, FILE *out)
         fprintf(out,
                 "vcpu%u: instructions %" PRIu64 " native %" PRIu64 " helpers %" PRIu64
                 " entries %" PRIu64 " went-on %" PRIu64 " interpreted-blocks %" PRIu64 " translated %" PRIu64
-                " links %" PRIu64 " blocks-in-units %" PRIu64 " code-bytes %zu cold-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
+                " links %" PRIu64 " twins %" PRIu64 " blocks-in-units %" PRIu64 " code-bytes %zu cold-bytes %zu flushes %" PRIu64 " decoded %" PRIu64
                 " stale %" PRIu64 " same %" PRIu64 " faults %" PRIu64 " polls %" PRIu64 " tlb-fills %" PRIu64
                 " tlb-flushes %" PRIu64 " tlb-page-flushes %" PRIu64 "\n",
                 i, c->icount, c->scratch[JIT_NATIVE], jv->n_helper, jv->n_enter, jv->n_go_on, jv->n_interp,
-                jv->n_translated, jv->n_links, jv->n_unit_blocks, jv->code.used,
+                jv->n_translated, jv->n_links, jv->n_twin, jv->n_unit_blocks, jv->code.used,
                 jv->code.cold_used - jv->code.cold_base, jv->n_flush, jv->blocks.n_decoded,
                 jv->blocks.n_stale, jv->blocks.n_same, jv->n_faults, jv->n_polls, mmu->n_fill, mmu->n_flush_all,
                 mmu->n_flush_page);

@@ -26,11 +26,12 @@ struct rm {
     uint8_t kind;
     uint8_t base;
     int32_t disp;
+    uint8_t index; /* RM_MEM: register + 1; 0: none */
 };
 
-#define R(n) ((struct rm){RM_REG, (uint8_t)(n), 0})
-#define MEM(base_, disp_) ((struct rm){RM_MEM, (uint8_t)(base_), (int32_t)(disp_)})
-#define GS(disp_) ((struct rm){RM_GS, 0, (int32_t)(disp_)}) /* GS base = the CPU record */
+#define R(n) ((struct rm){RM_REG, (uint8_t)(n), 0, 0})
+#define MEM(base_, disp_) ((struct rm){RM_MEM, (uint8_t)(base_), (int32_t)(disp_), 0})
+#define GS(disp_) ((struct rm){RM_GS, 0, (int32_t)(disp_), 0}) /* GS base = the CPU record */
 
 static inline void as_8(struct as *a, unsigned v)
 {
@@ -65,8 +66,10 @@ static inline void as_modrm(struct as *a, unsigned reg, struct rm rm)
         as_32(a, (uint32_t)rm.disp);
     } else {
         bool small = rm.disp == (int8_t)rm.disp;
-        as_8(a, (small ? 0x40 : 0x80) | r | (rm.base & 7));
-        if ((rm.base & 7) == 4)
+        as_8(a, (small ? 0x40 : 0x80) | r | (rm.index ? 4u : rm.base & 7u));
+        if (rm.index)
+            as_8(a, ((rm.index - 1u) & 7) << 3 | (rm.base & 7));
+        else if ((rm.base & 7) == 4)
             as_8(a, 0x24);
         if (small)
             as_8(a, (uint8_t)rm.disp);
@@ -81,7 +84,8 @@ static inline void as_op(struct as *a, unsigned prefix, unsigned size, unsigned 
                          struct rm rm, bool byte_reg)
 {
     unsigned rex = (size == 8 ? 8u : 0) | (reg & 8 ? 4u : 0) |
-                   (rm.kind != RM_GS && (rm.base & 8) ? 1u : 0);
+                   (rm.kind != RM_GS && (rm.base & 8) ? 1u : 0) |
+                   (rm.index && ((rm.index - 1u) & 8) ? 2u : 0);
 
     if (rm.kind == RM_GS)
         as_8(a, 0x65);

@@ -39,6 +39,7 @@ struct recipe {
 enum slow_kind {
     SLOW_INSN, /* the whole instruction by its function, then on behind it */
     SLOW_LAST, /* the same for one that ends the unit */
+    SLOW_GROUP, /* a group's span is not in the TLB, or not in one page (gen_group.c) */
     SLOW_NOTE, /* after a store: its page's flags are not plain dirty */
     SLOW_X87,  /* the same of the x87's registers */
     SLOW_SIMD, /* vector registers are not in the host's, or forbidden */
@@ -76,6 +77,27 @@ struct slow {
     const struct x86_insn *in;
     int64_t off; /* page offset of the next instruction or the target */
     struct x87_note x87; /* when it begins; but `in` as `resume` expects it */
+    uint16_t span;       /* SLOW_GROUP: bytes at ADDR */
+    bool write;
+};
+
+/* A memory operand: where, relative to registers. */
+struct access {
+    uint8_t seg;               /* SEG_FS, SEG_GS, else SEG_DS */
+    uint8_t base, index, scale; /* as in struct x86_insn */
+    int64_t disp;              /* with X86_RIP: from the running page */
+    uint16_t size;
+    bool write;
+    bool odd; /* not of 64-bit addresses */
+};
+
+/* Accesses that share a look into the TLB: of key's registers, with displacements in lo..hi. */
+#define GROUPS JIT_GROUPS_MAX
+struct group {
+    bool valid, write;
+    bool kept; /* a loop counts on it */
+    struct access key;
+    int64_t lo, hi;
 };
 
 /* One translation: a run of blocks on one page, entered at the first, left anywhere. A loop whose
@@ -93,6 +115,7 @@ struct unit_block {
     enum fl_where fl;
     struct recipe recipe;
     bool x87_in;
+    struct group groups[GROUPS];
 };
 #define SLOW_MAX (4 * (2 * UNIT_INSNS_MAX + BLOCK_INSNS_MAX) + 8)
 
@@ -113,7 +136,18 @@ struct gen {
     const struct block *next; /* where it does, when the unit goes on there */
     struct unit_block unit[UNIT_COPIES_MAX];
     unsigned nunit, ninsns;
-    unsigned loop, copied; /* blocks from `copied` on are second copies of those from `loop` on; 0: none */
+    /* The way that was chosen; the block of it at which it goes round, or -1; what is written there. */
+    const struct block *plan[UNIT_BLOCKS_MAX];
+    unsigned nplan, place, insn; /* where g->in is */
+    int plan_loop;
+    uint32_t loop_writes;
+    bool alone;  /* no groups */
+    bool shadow; /* of STI: nothing may lead out in front of this instruction */
+    struct group groups[GROUPS];
+    unsigned next_group;
+    struct rm mem; /* the last memory operand */
+    int group;     /* that serves it, or -1: ENTRY is its TLB entry */
+    unsigned copied; /* blocks from here on are the second copy of a loop's; 0: none is */
     const uint8_t *checks; /* where those of the prologue end */
     struct slow slow[SLOW_MAX];
 };
@@ -123,6 +157,12 @@ struct gen {
 static inline int64_t page_off(const struct gen *g, int64_t delta)
 {
     return (int64_t)(g->b->gpa & 0xfff) + delta;
+}
+
+/* While it was interpreted; that way stays in the unit. */
+static inline bool mostly_taken(const struct block *b)
+{
+    return b->taken * 2 > b->heat;
 }
 
 /* Host register of a guest one, or -1: in memory. */
@@ -188,9 +228,30 @@ bool gen_overwrites_flags(const struct x86_insn *in);
  * unit). Flags are spared first. gen_ea alone: ADDR = linear address. */
 bool gen_ea(struct gen *g, unsigned to, bool segment);
 void gen_check(struct gen *g, unsigned size, bool write, bool last);
-/* Both, for an ordinary memory operand. False: nothing was written. */
+/* Parts of them: ADDR = acc's linear address (false: as gen_ea); ENTRY = its entry and the host's flags "equal" if
+ * that is good for size bytes at ADDR. */
+bool gen_linear(struct gen *g, const struct access *acc);
+void gen_look_up(struct gen *g, unsigned size, bool write);
+/* A memory operand, checked: g->mem, which may use ADDR, ENTRY and registers of the guest. The host's
+ * flags may have been spared or not. False: nothing was written. */
 bool gen_operand(struct gen *g, unsigned size, bool write);
-/* After a store through ENTRY. off_next: g->off_next, a branch's delta, or NOTE_TARGET. */
+bool gen_stack(struct gen *g, int64_t disp, bool write, bool last);
+bool gen_access(struct gen *g, const struct access *acc, bool last);
+/* g->mem's address into ADDR. */
+void gen_mem_address(struct gen *g);
+
+/* Groups (gen_group.c). */
+void access_of(const struct x86_insn *in, int64_t off_next, unsigned size, bool write,
+               struct access *acc);
+void access_stack(int64_t disp, bool write, struct access *acc);
+/* g->mem by a group; false: nothing was written. */
+bool group_operand(struct gen *g, const struct access *acc);
+void group_flags(struct gen *g); /* S0 = address of its page's flags */
+void groups_pass(struct gen *g); /* behind g->in */
+void groups_drop(struct gen *g);
+void groups_loop(struct gen *g); /* a loop begins: those that it leaves alone */
+bool groups_hold(const struct gen *g, const struct group *then);
+/* After a store through g->mem. off_next: g->off_next, a branch's delta, or NOTE_TARGET. */
 void gen_note(struct gen *g, int64_t off_next);
 /* Another jump of condition cc to this instruction's slow path. */
 void gen_slow_if(struct gen *g, unsigned cc, bool last);

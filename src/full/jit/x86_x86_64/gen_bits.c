@@ -12,7 +12,7 @@ static bool source(struct gen *g, unsigned size, struct rm *rm)
     if (in->form == FORM_RM) {
         if (!gen_operand(g, size, false))
             return false;
-        *rm = MEM(ADDR, 0);
+        *rm = g->mem;
     } else {
         *rm = R(reg_in(g, in->src, ADDR));
     }
@@ -113,12 +113,12 @@ static bool movbe(struct gen *g)
     if (!enc_host_has(FT_MOVBE) || !gen_operand(g, in->size, store))
         return false;
     if (store) {
-        as_op(&g->as, 0, in->size, 0x0f38f1, reg_in(g, in->src, S0), MEM(ADDR, 0), false);
+        as_op(&g->as, 0, in->size, 0x0f38f1, reg_in(g, in->src, S0), g->mem, false);
         gen_note(g, g->off_next);
         return true;
     }
     unsigned d = in->size == 2 ? reg_in(g, in->dst, S0) : result(in->dst, S0);
-    as_op(&g->as, 0, in->size, 0x0f38f0, d, MEM(ADDR, 0), false);
+    as_op(&g->as, 0, in->size, 0x0f38f0, d, g->mem, false);
     reg_out(g, in->dst, d);
     return true;
 }

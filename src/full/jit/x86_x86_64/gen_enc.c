@@ -51,18 +51,18 @@ bool enc_parse(const struct gen *g, struct enc *e)
 void enc_put(struct gen *g, const struct enc *e, unsigned reg, unsigned vvvv, struct rm rm)
 {
     struct as *a = &g->as;
-    unsigned r = reg >> 3 & 1, b = rm.base >> 3 & 1;
+    unsigned r = reg >> 3 & 1, b = rm.base >> 3 & 1, x = rm.index ? (rm.index - 1u) >> 3 & 1 : 0;
 
     if (e->vex) {
         unsigned pp = e->prefix == 0x66 ? 1 : e->prefix == 0xf3 ? 2 : e->prefix == 0xf2 ? 3 : 0;
         as_8(a, 0xc4);
-        as_8(a, (r ? 0 : 0x80) | 0x40 | (b ? 0 : 0x20) | e->map);
+        as_8(a, (r ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | e->map);
         as_8(a, (e->w ? 0x80u : 0) | (~vvvv & 15) << 3 | (e->l ? 4u : 0) | pp);
     } else {
         if (e->prefix)
             as_8(a, e->prefix);
-        if (e->w || r || b)
-            as_8(a, 0x40 | (e->w ? 8u : 0) | r << 2 | b);
+        if (e->w || r || b || x)
+            as_8(a, 0x40 | (e->w ? 8u : 0) | r << 2 | x << 1 | b);
         as_8(a, 0x0f);
         if (e->map > 1)
             as_8(a, e->map == 2 ? 0x38 : 0x3a);

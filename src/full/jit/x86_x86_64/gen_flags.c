@@ -43,10 +43,9 @@ static bool pushf(struct gen *g)
     as_alu_imm(a, 4, 1, R(S0), FL_1);
     as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), S0);
     fl_lost(g);
-    as_lea(a, ADDR, H_R12, -1, 0, -8);
-    gen_check(g, 8, true, false);
+    gen_stack(g, -8, true, false);
     as_load(a, 8, S0, REC(OFF_SCRATCH(JIT_TARGET)));
-    as_store(a, 8, MEM(ADDR, 0), S0);
+    as_store(a, 8, g->mem, S0);
     as_lea(a, H_R12, H_R12, -1, 0, -8);
     gen_note(g, g->off_next);
     return true;

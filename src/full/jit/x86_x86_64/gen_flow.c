@@ -50,7 +50,7 @@ static bool jcc(struct gen *g)
         if (!a->full)
             as_patch(to, a->p);
         gen_exit(g, taken);
-    } else if (g->b->taken * 2 > g->b->heat) {
+    } else if (mostly_taken(g->b)) {
         side_exit(g, cc ^ 1, on);
         gen_go(g, taken);
     } else {
@@ -109,9 +109,8 @@ static bool ret(struct gen *g)
 {
     struct as *a = &g->as;
 
-    as_mov(a, 8, ADDR, H_R12);
-    gen_check(g, 8, false, true);
-    as_load(a, 8, ADDR, MEM(ADDR, 0));
+    gen_stack(g, 0, false, true);
+    as_load(a, 8, ADDR, g->mem);
     look_up(g, true);
     as_lea(a, H_R12, H_R12, -1, 0, ret_pops(g->in));
     jump_there(g);
@@ -125,11 +124,11 @@ static bool target(struct gen *g, bool away)
     struct as *a = &g->as;
 
     if (in->form == FORM_RM) {
-        fl_spare(g);
-        if (!gen_ea(g, ADDR, true))
+        struct access acc;
+        access_of(in, page_off(g, g->off_next), 8, false, &acc);
+        if (!gen_access(g, &acc, true))
             return false;
-        gen_check(g, 8, false, true);
-        as_load(a, 8, ADDR, MEM(ADDR, 0));
+        as_load(a, 8, ADDR, g->mem);
     } else {
         as_mov(a, 8, ADDR, reg_in(g, in->src, ADDR));
     }
@@ -150,11 +149,10 @@ static void push_return(struct gen *g)
 {
     struct as *a = &g->as;
 
-    as_lea(a, ADDR, H_R12, -1, 0, -8);
-    gen_check(g, 8, true, true);
+    gen_stack(g, -8, true, true);
     as_load(a, 8, S0, REC(OFF_R(X86_RIP)));
     as_lea(a, S0, S0, -1, 0, (int32_t)page_off(g, g->off_next));
-    as_store(a, 8, MEM(ADDR, 0), S0);
+    as_store(a, 8, g->mem, S0);
     as_lea(a, H_R12, H_R12, -1, 0, -8);
 }
 

@@ -57,6 +57,7 @@ static bool with_memory(struct gen *g, const struct byte_op *o)
 
     if (in->flags & IN_LOCK || !gen_operand(g, 1, write))
         return false;
+    gen_mem_address(g); /* the other register may be one of its own */
     if (o->carry)
         fl_need(g);
     swap(g, r);

@@ -23,15 +23,6 @@ static void lock_prefix(struct gen *g)
         as_8(&g->as, 0xf0);
 }
 
-bool gen_operand(struct gen *g, unsigned size, bool write)
-{
-    fl_spare(g);
-    if (!gen_ea(g, ADDR, true))
-        return false;
-    gen_check(g, size, write, false);
-    return true;
-}
-
 /* ------------------------------------------------------------------- the eight, TEST, MOV */
 
 /* carry: reads CF. n: group-1 number; test is 8. */
@@ -50,7 +41,7 @@ static bool alu(struct gen *g, unsigned n, bool carry)
         if (carry)
             fl_need(g);
         unsigned d = reg_in(g, in->dst, S0);
-        as_alu(a, in->size, test ? op : op | 2, d, MEM(ADDR, 0));
+        as_alu(a, in->size, test ? op : op | 2, d, g->mem);
         if (store)
             reg_out(g, in->dst, d);
         fl_set(g);
@@ -60,7 +51,7 @@ static bool alu(struct gen *g, unsigned n, bool carry)
     if (in->form == FORM_MR) {
         if (!gen_operand(g, in->size, store))
             return false;
-        rm = MEM(ADDR, 0);
+        rm = g->mem;
     }
     if (carry)
         fl_need(g);
@@ -112,7 +103,7 @@ static bool mov(struct gen *g)
             return false;
         int h = host_of(in->dst);
         unsigned d = h >= 0 ? (unsigned)h : in->size < 4 ? reg_in(g, in->dst, S0) : S0;
-        as_load(a, in->size, d, MEM(ADDR, 0));
+        as_load(a, in->size, d, g->mem);
         reg_out(g, in->dst, d);
         return true;
     }
@@ -120,11 +111,11 @@ static bool mov(struct gen *g)
         if ((in->src == X86_IMM && !imm_fits(in)) || !gen_operand(g, in->size, true))
             return false;
         if (in->src == X86_IMM) {
-            as_op(a, 0, in->size, in->size == 1 ? 0xc6 : 0xc7, 0, MEM(ADDR, 0), in->size == 1);
+            as_op(a, 0, in->size, in->size == 1 ? 0xc6 : 0xc7, 0, g->mem, in->size == 1);
             for (unsigned i = 0; i < MIN(in->size, 4u); i++)
                 as_8(a, in->imm >> (8 * i) & 0xff);
         } else {
-            as_store(a, in->size, MEM(ADDR, 0), reg_in(g, in->src, S0));
+            as_store(a, in->size, g->mem, reg_in(g, in->src, S0));
         }
         gen_note(g, g->off_next);
         return true;
@@ -161,7 +152,7 @@ static bool extend(struct gen *g, unsigned op, unsigned from)
     if (in->form == FORM_RM) {
         if (!gen_operand(g, from, false))
             return false;
-        rm = MEM(ADDR, 0);
+        rm = g->mem;
     } else {
         if (from == 1 && (in->src & X86_HIGH8))
             return false;
@@ -219,7 +210,7 @@ static bool unary(struct gen *g, unsigned op, unsigned n, bool keeps, bool sets)
         if (keeps)
             fl_need(g);
         lock_prefix(g);
-        as_op(a, 0, in->size, in->size == 1 ? op : op | 1, n, MEM(ADDR, 0), in->size == 1);
+        as_op(a, 0, in->size, in->size == 1 ? op : op | 1, n, g->mem, in->size == 1);
         if (sets)
             fl_set(g);
         gen_note(g, g->off_next);
@@ -247,7 +238,7 @@ static bool shift(struct gen *g, unsigned n)
     if (in->form == FORM_MR) {
         if (!gen_operand(g, in->size, true))
             return false;
-        rm = MEM(ADDR, 0);
+        rm = g->mem;
     } else {
         d = reg_in(g, in->dst, ADDR);
         rm = R(d);
@@ -285,7 +276,7 @@ static bool double_shift(struct gen *g, unsigned op)
     if (in->form == FORM_MR) {
         if (!gen_operand(g, in->size, true))
             return false;
-        rm = MEM(ADDR, 0);
+        rm = g->mem;
     } else {
         rm = R(reg_in(g, in->dst, ADDR));
     }
@@ -350,7 +341,7 @@ static bool bit_test(struct gen *g, unsigned n)
             return false;
         fl_need(g);
         lock_prefix(g);
-        as_op(a, 0, in->size, 0x0fba, n, MEM(ADDR, 0), false);
+        as_op(a, 0, in->size, 0x0fba, n, g->mem, false);
         as_8(a, in->imm & 0xff);
         fl_set(g);
         if (n != 4)
@@ -391,7 +382,7 @@ static bool setcc(struct gen *g)
     if (!gen_operand(g, 1, true))
         return false;
     fl_need(g);
-    as_op(a, 0, 1, op, 0, MEM(ADDR, 0), false);
+    as_op(a, 0, 1, op, 0, g->mem, false);
     gen_note(g, g->off_next);
     return true;
 }
@@ -406,7 +397,7 @@ static bool cmov(struct gen *g)
         if (!gen_operand(g, in->size, false))
             return false;
         fl_need(g);
-        rm = MEM(ADDR, 0);
+        rm = g->mem;
     } else {
         fl_need(g);
         rm = R(reg_in(g, in->src, ADDR));
@@ -428,7 +419,7 @@ static bool xchg(struct gen *g)
         if (!gen_operand(g, in->size, true))
             return false;
         unsigned s = reg_in(g, in->src, S0);
-        as_alu(a, in->size, 0x86, s, MEM(ADDR, 0));
+        as_alu(a, in->size, 0x86, s, g->mem);
         reg_out(g, in->src, s);
         gen_note(g, g->off_next);
         return true;
@@ -459,7 +450,7 @@ static bool xadd(struct gen *g)
         return false;
     unsigned s = reg_in(g, in->src, S0);
     lock_prefix(g);
-    as_alu(a, in->size, 0x0fc0, s, MEM(ADDR, 0));
+    as_alu(a, in->size, 0x0fc0, s, g->mem);
     reg_out(g, in->src, s);
     fl_set(g);
     gen_note(g, g->off_next);
@@ -486,7 +477,7 @@ static bool cmpxchg(struct gen *g)
         return false;
     unsigned s = reg_in(g, in->src, S0);
     lock_prefix(g);
-    as_alu(a, in->size, 0x0fb0, s, MEM(ADDR, 0));
+    as_alu(a, in->size, 0x0fb0, s, g->mem);
     fl_set(g);
     gen_note(g, g->off_next);
     return true;
@@ -502,13 +493,16 @@ static bool cmpxchg_wide(struct gen *g, unsigned size)
     if (!gen_operand(g, 2 * size, true))
         return false;
     if (size == 8) {
+        gen_mem_address(g);
+        fl_spare(g);
         as_op(a, 0, 1, 0xf6, 0, R(ADDR), true); /* test addr, 15: #GP */
         as_8(a, 15);
         gen_slow_if(g, 5, false);
+        fl_lost(g);
     }
     fl_need(g);
     lock_prefix(g);
-    as_op(a, 0, size, 0x0fc7, 1, MEM(ADDR, 0), false);
+    as_op(a, 0, size, 0x0fc7, 1, g->mem, false);
     fl_set(g);
     gen_note(g, g->off_next);
     return true;
@@ -526,20 +520,18 @@ static bool push(struct gen *g)
     if (in->form == FORM_RM) {
         if (!gen_operand(g, 8, false))
             return false;
-        as_load(a, 8, S0, MEM(ADDR, 0));
+        as_load(a, 8, S0, g->mem);
         as_store(a, 8, REC(OFF_SCRATCH(JIT_TARGET)), S0);
     }
-    as_lea(a, ADDR, H_R12, -1, 0, -8);
-    fl_spare(g);
-    gen_check(g, 8, true, false);
+    gen_stack(g, -8, true, false);
     if (in->form == FORM_RM) {
         as_load(a, 8, S0, REC(OFF_SCRATCH(JIT_TARGET)));
-        as_store(a, 8, MEM(ADDR, 0), S0);
+        as_store(a, 8, g->mem, S0);
     } else if (in->src == X86_IMM) {
-        as_op(a, 0, 8, 0xc7, 0, MEM(ADDR, 0), false);
+        as_op(a, 0, 8, 0xc7, 0, g->mem, false);
         as_32(a, (uint32_t)in->imm);
     } else {
-        as_store(a, 8, MEM(ADDR, 0), reg_in(g, in->src, S0));
+        as_store(a, 8, g->mem, reg_in(g, in->src, S0));
     }
     as_lea(a, H_R12, H_R12, -1, 0, -8);
     gen_note(g, g->off_next);
@@ -553,14 +545,12 @@ static bool pop(struct gen *g)
 
     if (in->size != 8 || in->form != FORM_RR)
         return false;
-    as_mov(a, 8, ADDR, H_R12);
-    fl_spare(g);
-    gen_check(g, 8, false, false);
+    gen_stack(g, 0, false, false);
     int h = host_of(in->dst);
     unsigned d = h >= 0 ? (unsigned)h : S0;
+    as_load(a, 8, d, g->mem);
     if (in->dst != RSP)
         as_lea(a, H_R12, H_R12, -1, 0, 8);
-    as_load(a, 8, d, MEM(ADDR, 0));
     reg_out(g, in->dst, d);
     return true;
 }
@@ -571,11 +561,13 @@ static bool leave(struct gen *g)
 
     if (g->in->size != 8)
         return false;
-    as_mov(a, 8, ADDR, H_RBP);
-    fl_spare(g);
-    gen_check(g, 8, false, false);
+    struct access acc;
+
+    access_stack(0, false, &acc);
+    acc.base = RBP;
+    gen_access(g, &acc, false);
     as_lea(a, H_R12, H_RBP, -1, 0, 8);
-    as_load(a, 8, H_RBP, MEM(ADDR, 0));
+    as_load(a, 8, H_RBP, g->mem);
     return true;
 }
 

@@ -7,44 +7,53 @@
 #define CC_NE 5
 
 /* False: a displacement does not fit (RIP-relative at the far end); nothing was written. */
-bool gen_ea(struct gen *g, unsigned to, bool segment)
+static bool address(struct gen *g, const struct access *acc, unsigned to, bool segment)
 {
     struct as *a = &g->as;
-    const struct x86_insn *in = g->in;
     int index = -1;
-    unsigned base;
 
-    if (in->base == X86_RIP) {
-        int64_t d = page_off(g, (int64_t)in->disp + g->off_next);
-        if (d != (int32_t)d)
-            return false;
+    if (acc->disp != (int32_t)acc->disp)
+        return false;
+    if (acc->base == X86_RIP) {
         as_load(a, 8, to, REC(OFF_R(X86_RIP)));
-        as_lea(a, to, to, -1, 0, (int32_t)d);
+        as_lea(a, to, to, -1, 0, (int32_t)acc->disp);
     } else {
-        if (in->index != X86_ZERO)
-            index = (int)reg_in(g, in->index, ENTRY);
-        if (in->base != X86_ZERO) {
-            base = reg_in(g, in->base, to);
-            as_lea(a, to, base, index, in->scale, in->disp);
+        if (acc->index != X86_ZERO)
+            index = (int)reg_in(g, acc->index, ENTRY);
+        if (acc->base != X86_ZERO) {
+            as_lea(a, to, reg_in(g, acc->base, to), index, acc->scale, (int32_t)acc->disp);
         } else if (index >= 0) {
             /* [index << scale + disp32] without a base: mod 00, base 101 */
             as_8(a, 0x48 | (to & 8 ? 4 : 0) | (index & 8 ? 2 : 0));
             as_8(a, 0x8d);
             as_8(a, 0x04 | (to & 7) << 3);
-            as_8(a, (unsigned)in->scale << 6 | ((unsigned)index & 7) << 3 | 5);
-            as_32(a, (uint32_t)in->disp);
+            as_8(a, (unsigned)acc->scale << 6 | ((unsigned)index & 7) << 3 | 5);
+            as_32(a, (uint32_t)acc->disp);
         } else {
-            as_mov_imm(a, to, (uint64_t)(int64_t)in->disp);
+            as_mov_imm(a, to, (uint64_t)acc->disp);
         }
     }
-    if (in->asize == 4)
+    if (acc->odd)
         as_mov(a, 4, to, to);
-    if (segment && (in->seg == SEG_FS || in->seg == SEG_GS)) {
+    if (segment && acc->seg != SEG_DS) {
         fl_spare(g);
-        as_alu(a, 8, 0x02, to, REC(OFF(segbase) + 8 * in->seg)); /* add */
+        as_alu(a, 8, 0x02, to, REC(OFF(segbase) + 8 * acc->seg)); /* add */
         fl_lost(g);
     }
     return true;
+}
+
+bool gen_linear(struct gen *g, const struct access *acc)
+{
+    return address(g, acc, ADDR, true);
+}
+
+bool gen_ea(struct gen *g, unsigned to, bool segment)
+{
+    struct access acc;
+
+    access_of(g->in, page_off(g, g->off_next), g->in->size, false, &acc);
+    return address(g, &acc, to, segment);
 }
 
 static struct slow *insn_slow(struct gen *g, bool last)
@@ -92,11 +101,11 @@ void gen_vec_need(struct gen *g, unsigned bit)
     fl_lost(g);
 }
 
-void gen_check(struct gen *g, unsigned size, bool write, bool last)
+/* In the form that the check of an access and of a group share. */
+void gen_look_up(struct gen *g, unsigned size, bool write)
 {
     struct as *a = &g->as;
 
-    fl_spare(g);
     as_rorx(a, ENTRY, ADDR, 6); /* page number * 64, rest masked */
     as_alu_imm(a, 4, 4, R(ENTRY), (int32_t)((X86_TLB_SIZE - 1) << 6));
     as_alu(a, 8, 0x02, ENTRY, REC(OFF(tlb)));
@@ -108,9 +117,53 @@ void gen_check(struct gen *g, unsigned size, bool write, bool last)
     as_alu(a, 8, 0x0a, S0, REC(OFF(asid))); /* or */
     as_alu(a, 8, 0x3a, S0,
            MEM(ENTRY, write ? offsetof(struct x86_tlbe, tag_w) : offsetof(struct x86_tlbe, tag_r)));
+}
+
+void gen_check(struct gen *g, unsigned size, bool write, bool last)
+{
+    fl_spare(g);
+    gen_look_up(g, size, write);
     gen_slow_if(g, CC_NE, last);
-    as_alu(a, 8, 0x02, ADDR, MEM(ENTRY, offsetof(struct x86_tlbe, addend)));
+    as_alu(&g->as, 8, 0x02, ADDR, MEM(ENTRY, offsetof(struct x86_tlbe, addend)));
     fl_lost(g);
+    g->group = -1;
+}
+
+bool gen_access(struct gen *g, const struct access *acc, bool last)
+{
+    if (group_operand(g, acc))
+        return true;
+    fl_spare(g);
+    if (!gen_linear(g, acc))
+        return false;
+    gen_check(g, acc->size, acc->write, last);
+    g->mem = MEM(ADDR, 0);
+    return true;
+}
+
+bool gen_operand(struct gen *g, unsigned size, bool write)
+{
+    struct access acc;
+
+    access_of(g->in, page_off(g, g->off_next), size, write, &acc);
+    return gen_access(g, &acc, false);
+}
+
+bool gen_stack(struct gen *g, int64_t disp, bool write, bool last)
+{
+    struct access acc;
+
+    access_stack(disp, write, &acc);
+    return gen_access(g, &acc, last);
+}
+
+void gen_mem_address(struct gen *g)
+{
+    struct rm rm = g->mem;
+
+    if (rm.index || rm.disp)
+        as_lea(&g->as, ADDR, rm.base, (int)rm.index - 1, 0, rm.disp);
+    g->mem = MEM(ADDR, 0);
 }
 
 void gen_note(struct gen *g, int64_t off_next)
@@ -118,7 +171,10 @@ void gen_note(struct gen *g, int64_t off_next)
     struct as *a = &g->as;
 
     fl_spare(g);
-    as_load(a, 8, S0, MEM(ENTRY, offsetof(struct x86_tlbe, flagp)));
+    if (g->group >= 0)
+        group_flags(g);
+    else
+        as_load(a, 8, S0, MEM(ENTRY, offsetof(struct x86_tlbe, flagp)));
     as_alu_imm(a, 1, 7, MEM(S0, 0), PAGE_DIRTY);
     fl_lost(g);
     struct slow *s = slow_new(g, SLOW_NOTE);

@@ -17,7 +17,7 @@ static bool source(struct gen *g, struct rm *rm)
     if (in->form == FORM_RM) {
         if (!gen_operand(g, in->size, false))
             return false;
-        *rm = MEM(ADDR, 0);
+        *rm = g->mem;
     } else {
         if (in->size == 1 && (in->src & X86_HIGH8))
             return false;

@@ -41,7 +41,7 @@ uint32_t gen_writes(const struct x86_insn *in)
     case X86_OP_movnti:
         return dst;
     case X86_OP_cmp: case X86_OP_test: case X86_OP_nop: case X86_OP_prefetch: case X86_OP_jcc:
-    case X86_OP_jmp_near:
+    case X86_OP_jmp_near: case X86_OP_cli: case X86_OP_sti:
         return 0;
     case X86_OP_cbw:
         return 1u << RAX;

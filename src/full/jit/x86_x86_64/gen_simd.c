@@ -141,14 +141,15 @@ static bool memory(struct gen *g, const struct enc *e, const struct roles *r)
     struct as *a = &g->as;
     bool store = r->to == TO_MEM;
 
-    fl_spare(g);
-    if (!gen_ea(g, ADDR, true))
+    if (!gen_operand(g, r->bytes, store))
         return false;
-    gen_check(g, r->bytes, store, false);
     if (e->vex ? is_aligned_move(g->in->op) : r->bytes == 16 && !is_unaligned_move(g->in->op)) {
+        gen_mem_address(g);
+        fl_spare(g);
         as_op(a, 0, 1, 0xf6, 0, R(ADDR), true); /* test addr, n - 1 */
         as_8(a, r->bytes - 1);
         gen_slow_if(g, CC_NE, false);
+        fl_lost(g);
     }
     return true;
 }
@@ -166,7 +167,7 @@ static bool copy(struct gen *g, const struct enc *e, const struct roles *r)
     if (r->mem) {
         if (!memory(g, e, r))
             return false;
-        rm = MEM(ADDR, 0);
+        rm = g->mem;
     } else if (r->gpr_rm >= 0) {
         bool load = r->to != TO_GPR_RM || host_of((unsigned)r->gpr_rm) >= 0;
         rm = R(load ? reg_in(g, (unsigned)r->gpr_rm, S0) : S0);

@@ -92,9 +92,9 @@ static void emit_x87(struct gen *g, const struct slow *s)
 
 /* A jump out to page offset off that is not linked: to jit.c, which links it. Units without a
  * request check in between always lie further up on the page. */
-static void emit_link(struct gen *g, const uint8_t *site, int64_t off)
+static void emit_link(struct gen *g, const uint8_t *site, int64_t off, uint64_t kind)
 {
-    uint64_t in = off > (int64_t)(g->unit[0].b->gpa & 0xfff) ? JIT_LINK_IN : 0;
+    uint64_t in = kind ? kind : off > (int64_t)(g->unit[0].b->gpa & 0xfff) ? JIT_LINK_IN : 0;
 
     as_mov_imm(&g->as, ENTRY, (uint64_t)(site - g->jv->code.rw) | in);
     as_mov_imm(&g->as, ADDR, (uint64_t)off);
@@ -142,7 +142,7 @@ static void emit_side(struct gen *g, struct slow *s)
         uint8_t *site = as_jump(a, JMP);
         if (!a->full)
             as_patch(site, a->p);
-        emit_link(g, site, s->off);
+        emit_link(g, site, s->off, 0);
     } else {
         uint8_t *miss, *site = gen_far_site(g, s->off, &miss);
         if (!a->full) {
@@ -153,6 +153,32 @@ static void emit_side(struct gen *g, struct slow *s)
     }
 }
 
+/* ADDR is where a group's span begins. One page: its entry is made, and the look is taken again. */
+static void emit_group(struct gen *g, struct slow *s)
+{
+    struct as *a = &g->as;
+    uint8_t *two;
+
+    flags_to_memory(g, s);
+    as_lea(a, S0, ADDR, -1, 0, s->span - 1);
+    as_alu(a, 8, 0x32, S0, R(ADDR)); /* xor */
+    as_op(a, 0, 8, 0xc1, 5, R(S0), false); /* shr */
+    as_8(a, 12);
+    two = as_jump(a, CC_NE);
+    as_mov_imm(a, ENTRY, s->write);
+    call(g, g->jv->fill);
+    emit_back(g, s);
+    as_alu_imm(a, 4, 7, REC(OFF_SCRATCH(JIT_FILLED)), 0);
+    as_jump_to(a, CC_NE, s->resume);
+    if (!a->full)
+        as_patch(two, a->p);
+    as_alu_imm(a, 8, 5, REC(OFF_SCRATCH(JIT_NATIVE)), (int32_t)(g->ninsns - s->done + 1u));
+    uint8_t *site = as_jump(a, JMP);
+    if (!a->full)
+        as_patch(site, a->p);
+    emit_link(g, site, s->off, JIT_LINK_TWIN);
+}
+
 void slow_emit(struct gen *g, struct slow *s)
 {
     struct as *a = &g->as;
@@ -161,7 +187,9 @@ void slow_emit(struct gen *g, struct slow *s)
         return;
     for (unsigned i = 0; i < s->nfrom; i++)
         as_patch(s->from[i], a->p);
-    if (s->kind == SLOW_INSN || s->kind == SLOW_LAST || s->kind == SLOW_NOTE)
+    if (s->kind == SLOW_NOTE)
+        as_mov(a, 8, ENTRY, S0); /* S0 is needed */
+    if (s->kind == SLOW_INSN || s->kind == SLOW_LAST || s->kind == SLOW_NOTE || s->kind == SLOW_GROUP)
         gen_x87_note(g, &s->x87);
     switch ((enum slow_kind)s->kind) {
     case SLOW_INSN:
@@ -172,6 +200,9 @@ void slow_emit(struct gen *g, struct slow *s)
         if (s->join == FL_IN_HOST || s->join == FL_IN_BOTH)
             fl_emit_load(a);
         as_jump_to(a, JMP, s->resume);
+        break;
+    case SLOW_GROUP:
+        emit_group(g, s);
         break;
     case SLOW_LAST:
         flags_to_memory(g, s);
@@ -192,7 +223,7 @@ void slow_emit(struct gen *g, struct slow *s)
         emit_simd(g, s);
         break;
     case SLOW_LINK:
-        emit_link(g, s->from[0], s->off);
+        emit_link(g, s->from[0], s->off, 0);
         break;
     case SLOW_FAR:
         emit_far(g, s->resume, s->off);

@@ -72,7 +72,7 @@ static bool mov_from_seg(struct gen *g)
 /* To the function unless the byte at off is 0; loses the host's flags. */
 static void slow_unless_0(struct gen *g, int32_t off, bool last)
 {
-    as_alu_imm(&g->as, 1, 7, GS(off), 0);
+    as_alu_imm(&g->as, 1, 7, REC(off), 0);
     gen_slow_if(g, CC_NE, last);
 }
 
@@ -90,7 +90,7 @@ static bool mov_from_cr(struct gen *g)
     fl_lost(g);
     int h = host_of(in->dst);
     unsigned d = h >= 0 ? (unsigned)h : S0;
-    as_load(a, 8, d, GS(off));
+    as_load(a, 8, d, REC(off));
     reg_out(g, in->dst, d);
     return true;
 }
@@ -102,15 +102,15 @@ static bool set_ac(struct gen *g, bool ac)
 
     fl_spare(g);
     slow_unless_0(g, OFF(cpl), false);
-    as_op(a, 0, 1, 0xf6, 0, GS(OFF(s.cr4) + 2), false); /* test */
+    as_op(a, 0, 1, 0xf6, 0, REC(OFF(s.cr4) + 2), false); /* test */
     as_8(a, CR4_SMAP >> 16);
     gen_slow_if(g, CC_E, false);
-    as_op(a, 0, 1, 0x80, ac ? 1 : 4, GS(OFF(s.rflags) + 2), false); /* or, and */
+    as_op(a, 0, 1, 0x80, ac ? 1 : 4, REC(OFF(s.rflags) + 2), false); /* or, and */
     as_8(a, ac ? FL_AC >> 16 : ~(unsigned)(FL_AC >> 16) & 0xff);
-    as_load(a, 8, S0, GS(OFF(tlbs)));
+    as_load(a, 8, S0, REC(OFF(tlbs)));
     as_lea(a, S0, S0, -1, 0,
            (int32_t)((ac ? TLB_SUPER_AC : TLB_SUPER) * X86_TLB_SIZE * sizeof(struct x86_tlbe)));
-    as_store(a, 8, GS(OFF(tlb)), S0);
+    as_store(a, 8, REC(OFF(tlb)), S0);
     fl_lost(g);
     return true;
 }
@@ -121,7 +121,7 @@ static bool set_if(struct gen *g, bool on)
 
     if (on) /* what is held back comes behind the next instruction */
         slow_unless_0(g, OFF(intr_waiting), true);
-    as_op(a, 0, 1, 0x80, on ? 1 : 4, GS(OFF(s.rflags) + 1), false); /* or, and */
+    as_op(a, 0, 1, 0x80, on ? 1 : 4, REC(OFF(s.rflags) + 1), false); /* or, and */
     as_8(a, on ? FL_IF >> 8 : ~(unsigned)(FL_IF >> 8) & 0xff);
     fl_lost(g);
     return true;

@@ -88,7 +88,7 @@ static bool memory(struct gen *g, unsigned bytes, bool notes)
     gen_x87_need(g);
     if (!gen_operand(g, bytes, write))
         return false;
-    as_op(&g->as, 0, 4, in->opcode, in->modrm >> 3 & 7, MEM(ADDR, 0), false);
+    as_op(&g->as, 0, 4, in->opcode, in->modrm >> 3 & 7, g->mem, false);
     if (notes) {
         if (!gen_ea(g, ADDR, false))
             return false;
@@ -133,12 +133,12 @@ static bool fldcw(struct gen *g)
     gen_x87_need(g);
     if (!gen_operand(g, 2, false))
         return false;
-    as_op(a, 0, 4, 0x0fb7, S0, MEM(ADDR, 0), false); /* movzx */
+    as_op(a, 0, 4, 0x0fb7, S0, g->mem, false); /* movzx */
     as_op(a, 0, 4, 0xf7, 2, R(S0), false);           /* not */
     as_op(a, 0, 1, 0xf6, 0, R(S0), true);            /* test */
     as_8(a, FLOAT_ALL);
     gen_slow_if(g, CC_NE, false);
-    as_op(a, 0, 4, 0xd9, 5, MEM(ADDR, 0), false);
+    as_op(a, 0, 4, 0xd9, 5, g->mem, false);
     return true;
 }
 

@@ -151,6 +151,15 @@ static void stub_call(struct as *a, struct x86_cpu *c, uintptr_t fn, const uint8
     as_jump_to(a, JMP, exit_spilled);
 }
 
+/* The same for one that always comes back. */
+static void stub_call_back(struct as *a, struct x86_cpu *c, uintptr_t fn)
+{
+    to_c(a);
+    call_c(a, c, fn, 8);
+    from_c(a);
+    as_8(a, 0xc3);
+}
+
 /* A link to another page that is not, or under another tag: ENTRY says where it is, ADDR is the
  * target's offset from the running page. Now and then also one that is found has to be linked. */
 static void stub_lookup_far(struct as *a, const uint8_t *exit_spilled_link)
@@ -234,6 +243,8 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     stub_call(a, jv->cpu, (uintptr_t)jit_tsc, exit_spilled);
     const uint8_t *x87_in = a->p;
     stub_call(a, jv->cpu, (uintptr_t)jit_x87_in, exit_spilled);
+    const uint8_t *fill_tlb = a->p;
+    stub_call_back(a, jv->cpu, (uintptr_t)jit_fill);
     const uint8_t *lookup_far = a->p;
     stub_lookup_far(a, exit_far);
     const uint8_t *vec_in = a->p;
@@ -248,6 +259,7 @@ int jit_backend_init(struct jit_vcpu *jv, struct error *err)
     jv->lookup_far = lookup_far + cc->to_rx;
     jv->vec_in = vec_in + cc->to_rx;
     jv->tsc = tsc + cc->to_rx;
+    jv->fill = fill_tlb + cc->to_rx;
     jv->x87_in = x87_in + cc->to_rx;
     cc->used = cc->base_used = ALIGN_UP((size_t)(a->p - cc->rw), (size_t)64);
     cc->cold_used = cc->cold_base = cc->size / 5 * 3;

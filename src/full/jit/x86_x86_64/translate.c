@@ -26,6 +26,7 @@ void gen_helper(struct gen *g)
     g->fl = FL_IN_MEM;
     g->simd_checked = 0;
     g->x87.in = false;
+    groups_drop(g);
 }
 
 void gen_helper_last(struct gen *g)
@@ -70,20 +71,81 @@ void gen_exit(struct gen *g, int64_t off)
     }
 }
 
-static const struct block *unit_next(struct gen *g, int64_t off)
+/* ------------------------------------------------------------------------------------- the way */
+
+/* Operations after which MXCSR may be another: native floating point trusts it within a block. */
+static bool ends_for_mxcsr(const struct x86_insn *in)
 {
-    if (g->jv->single || off < 0 || off >= (int64_t)PAGE_SIZE_4K || g->nunit == UNIT_BLOCKS_MAX)
-        return NULL;
-    const struct block *b = block_peek(&g->jv->blocks, (g->b->gpa & ~UINT64_C(0xfff)) + (uint64_t)off,
-                                       g->b->mode);
-    /* What was never run is probably cold; what has code is linked to, not written again. */
-    if (!b || b->genp2 || !b->heat || b->code || g->ninsns + b->n > UNIT_INSNS_MAX)
-        return NULL;
-    for (unsigned i = 0; i < g->nunit; i++)
-        if (g->unit[i].b == b)
-            return NULL;
-    return b;
+    return in->op == X86_OP_ldmxcsr || in->op == X86_OP_fxrstor || in->op == X86_OP_xrstor ||
+           in->op == X86_OP_xrstors;
 }
+
+/* Page offset at which control mostly goes on behind b; false: out of the unit. */
+static bool way_on(const struct block *b, int64_t *off)
+{
+    const struct x86_insn *last = &b->insns[b->n - 1];
+
+    *off = (int64_t)(b->gpa & 0xfff) + b->bytes;
+    if (last->op == X86_OP_cli || last->op == X86_OP_sti)
+        return true;
+    if (last->flags & IN_ENDBLOCK || ends_for_mxcsr(last))
+        return false;
+    if (!(last->flags & IN_BRANCH))
+        return true;
+    if (last->op != X86_OP_jcc && last->op != X86_OP_jmp_near && last->op != X86_OP_call_near)
+        return false;
+    if (last->op != X86_OP_jcc || mostly_taken(b))
+        *off += (int64_t)last->imm;
+    return last->size == 8;
+}
+
+static bool begins_at(const struct block *b, int64_t off)
+{
+    return (int64_t)(b->gpa & 0xfff) == off && !b->genp2;
+}
+
+static bool may_join(const struct block *b, unsigned insns)
+{
+    /* What was never run is probably cold; what has code is linked to, not written again. */
+    return b && !b->genp2 && b->heat && !b->code && insns + b->n <= UNIT_INSNS_MAX;
+}
+
+static void plan_loop(struct gen *g, int64_t off)
+{
+    unsigned i = 0;
+
+    while (i < g->nplan && !begins_at(g->plan[i], off))
+        i++;
+    if (i == g->nplan)
+        return;
+    g->plan_loop = (int)i;
+    for (; i < g->nplan; i++)
+        for (unsigned k = 0; k < g->plan[i]->n; k++)
+            g->loop_writes |= gen_writes(&g->plan[i]->insns[k]);
+}
+
+/* From b on, as long as it stays on the page and comes to nothing that it has already. */
+static void plan(struct gen *g, const struct block *b)
+{
+    uint64_t page = b->gpa & ~UINT64_C(0xfff);
+    unsigned insns = 0;
+    int64_t off;
+
+    g->plan_loop = -1;
+    g->plan[g->nplan++] = b;
+    while (!g->jv->single && way_on(b, &off) && off >= 0 && off < (int64_t)PAGE_SIZE_4K) {
+        insns += b->n;
+        plan_loop(g, off);
+        if (g->plan_loop >= 0 || g->nplan == UNIT_BLOCKS_MAX)
+            return;
+        b = block_peek(&g->jv->blocks, page + (uint64_t)off, b->mode);
+        if (!may_join(b, insns))
+            return;
+        g->plan[g->nplan++] = b;
+    }
+}
+
+/* ------------------------------------------------------------------------------------- going on */
 
 /* Requests and the page's generation; jumps to s where there is something. Loses the host's flags. */
 static void gen_look(struct gen *g, struct slow *s)
@@ -115,13 +177,10 @@ static bool same_state(const struct gen *g, const struct unit_block *u)
 
     if (g->fl != u->fl || g->simd_checked != u->simd_checked || g->x87.in != u->x87_in)
         return false;
+    if (!groups_hold(g, u->groups))
+        return false;
     return g->fl != FL_BY_RECIPE || (r->kind == q->kind && r->size == q->size && r->dst == q->dst &&
                                      r->src == q->src && r->imm == q->imm);
-}
-
-static bool begins_at(const struct unit_block *u, int64_t off)
-{
-    return (int64_t)(u->b->gpa & 0xfff) == off && !u->b->genp2;
 }
 
 /* Back to the beginning of u: with a look at requests, and counted. */
@@ -137,49 +196,39 @@ static void gen_again(struct gen *g, const struct unit_block *u, int64_t off)
     g->ended = true;
 }
 
-/* Control goes to page offset off, which may be the beginning of a loop in the unit. */
+/* Round the loop that begins at page offset off: to a copy of its first block that expects what is,
+ * or on as the second copy. */
 static bool gen_loop(struct gen *g, int64_t off)
 {
-    unsigned i = g->copied;
-
-    if (g->jv->single || g->as.full)
+    if (g->plan_loop < 0 || g->alone || g->as.full)
         return false;
-    if (g->copied && g->nunit - g->copied < g->copied - g->loop) {
-        const struct unit_block *u = &g->unit[g->loop + (g->nunit - g->copied)];
-        g->next = begins_at(u, off) ? u->b : NULL;
-        return g->next;
-    }
-    while (i < g->nunit && !begins_at(&g->unit[i], off))
-        i++;
-    if (i == g->nunit)
-        return false;
+    unsigned i = g->copied ? g->copied : (unsigned)g->plan_loop;
     settle(g);
     if (same_state(g, &g->unit[i])) {
         gen_again(g, &g->unit[i], off);
         return true;
     }
-    if (g->copied || g->nunit + (g->nunit - i) > UNIT_COPIES_MAX)
+    if (g->copied)
         return false;
-    g->loop = i;
     g->copied = g->nunit;
-    g->next = g->unit[i].b;
+    g->place = (unsigned)g->plan_loop;
+    g->next = g->plan[g->place];
+    groups_loop(g);
     return true;
 }
 
 bool unit_goes_on(struct gen *g, int64_t off)
 {
-    for (unsigned i = 0; i < g->nunit; i++)
-        if (begins_at(&g->unit[i], off))
-            return false;
-    return !g->copied && unit_next(g, off);
+    return g->place + 1 < g->nplan && begins_at(g->plan[g->place + 1], off);
 }
 
 void gen_go(struct gen *g, int64_t off)
 {
-    if (gen_loop(g, off))
+    if (unit_goes_on(g, off)) {
+        g->next = g->plan[++g->place];
         return;
-    g->next = g->copied ? NULL : unit_next(g, off);
-    if (g->next)
+    }
+    if (g->place + 1 == g->nplan && gen_loop(g, off))
         return;
     fl_save(g);
     gen_exit(g, off);
@@ -229,13 +278,6 @@ static uint8_t *gen_prologue(struct gen *g)
     return a->p;
 }
 
-/* Operations after which MXCSR may be another: native floating point trusts it within a block. */
-static bool ends_for_mxcsr(const struct x86_insn *in)
-{
-    return in->op == X86_OP_ldmxcsr || in->op == X86_OP_fxrstor || in->op == X86_OP_xrstor ||
-           in->op == X86_OP_xrstors;
-}
-
 static void gen_insn(struct gen *g)
 {
     const struct x86_insn *in = g->in;
@@ -268,20 +310,25 @@ static void gen_block(struct gen *g)
 {
     const struct block *b = g->b;
 
-    g->unit[g->nunit++] = (struct unit_block){.b = b,
-                                              .at = g->as.p,
-                                              .insns = g->ninsns,
-                                              .simd_checked = g->simd_checked,
-                                              .fl = g->fl,
-                                              .recipe = g->recipe,
-                                              .x87_in = g->x87.in};
+    struct unit_block *u = &g->unit[g->nunit++];
+    *u = (struct unit_block){.b = b,
+                             .at = g->as.p,
+                             .insns = g->ninsns,
+                             .simd_checked = g->simd_checked,
+                             .fl = g->fl,
+                             .recipe = g->recipe,
+                             .x87_in = g->x87.in};
+    memcpy(u->groups, g->groups, sizeof(u->groups));
     g->next = NULL;
     g->off_next = 0;
     for (unsigned i = 0; i < b->n && !g->ended; i++) {
         g->in = &b->insns[i];
+        g->insn = i;
         g->off = g->off_next;
         g->off_next += g->in->len;
         gen_insn(g);
+        groups_pass(g);
+        g->shadow = g->in->op == X86_OP_sti;
     }
     if (!g->ended && !g->next) {
         gen_x87_flush(g);
@@ -323,6 +370,8 @@ bool jit_translate(struct jit_vcpu *jv, struct block *b)
     g->jv = jv;
     g->b = b;
     g->fl = FL_IN_MEM;
+    g->alone = jv->single || b->is_twin;
+    plan(g, b);
     if (!gen_unit(g))
         return false;
     b->code = start + cc->to_rx;
