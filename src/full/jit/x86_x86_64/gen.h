@@ -286,6 +286,9 @@ void gen_go(struct gen *g, int64_t off);
 void gen_exit(struct gen *g, int64_t off);
 /* gen_go() to off would go on with the first instruction there, without a look at requests. */
 bool unit_goes_on(struct gen *g, int64_t off);
+/* The jump cache (gen_flow.c). */
+void gen_jump_place(struct as *a, uint8_t *miss[2]);
+void gen_jump_enter(struct as *a);
 /* A link to another page, good while the tag of the context is the same; returns the end of its
  * jump, *miss that of the jump taken when it is not. */
 uint8_t *gen_far_site(struct gen *g, int64_t off, uint8_t **miss);

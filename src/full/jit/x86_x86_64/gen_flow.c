@@ -60,15 +60,10 @@ static bool jcc(struct gen *g)
     return true;
 }
 
-/* ADDR is a branch target from a register or memory: ENTRY becomes its place in the jump cache. One
- * that is not there (also any that is not canonical) leaves native code, before anything commits:
- * `away`, or by the function. */
-static void look_up(struct gen *g, bool away)
+/* The jump cache: ENTRY = the place of the target in ADDR; jumps taken (their ends) where it is not
+ * there under the context's tag. Loses S0. jit.c: jump_of() */
+void gen_jump_place(struct as *a, uint8_t *miss[2])
 {
-    struct as *a = &g->as;
-    uint8_t *miss[2];
-
-    fl_save(g);
     as_mov(a, 8, ENTRY, ADDR);
     as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr */
     as_8(a, JUMP_BITS);
@@ -83,6 +78,25 @@ static void look_up(struct gen *g, bool away)
     miss[0] = as_jump(a, CC_NE);
     as_alu(a, 4, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
     miss[1] = as_jump(a, CC_NE);
+}
+
+/* To what stands at ENTRY, which ADDR is the address of. */
+void gen_jump_enter(struct as *a)
+{
+    as_alu_imm(a, 8, 4, R(ADDR), -4096);
+    as_store(a, 8, REC(OFF_R(X86_RIP)), ADDR);
+    as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false);
+}
+
+/* ADDR is a branch target from a register or memory: ENTRY becomes its place in the jump cache. One
+ * that is not there (also any that is not canonical) leaves native code, before anything commits:
+ * `away`, or by the function. */
+static void look_up(struct gen *g, bool away)
+{
+    uint8_t *miss[2];
+
+    fl_save(g);
+    gen_jump_place(&g->as, miss);
     fl_lost(g);
     struct slow *s = slow_new(g, away ? SLOW_AWAY : SLOW_LAST);
     for (unsigned i = 0; i < 2; i++)
@@ -100,9 +114,7 @@ static void jump_there(struct gen *g)
         as_jump_to(a, JMP, to_rw(g, g->jv->exit));
         return;
     }
-    as_alu_imm(a, 8, 4, R(ADDR), -4096);
-    as_store(a, 8, REC(OFF_R(X86_RIP)), ADDR);
-    as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false);
+    gen_jump_enter(a);
 }
 
 static bool ret(struct gen *g)

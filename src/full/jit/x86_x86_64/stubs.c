@@ -164,30 +164,17 @@ static void stub_call_back(struct as *a, struct x86_cpu *c, uintptr_t fn)
  * target's offset from the running page. Now and then also one that is found has to be linked. */
 static void stub_lookup_far(struct as *a, const uint8_t *exit_spilled_link)
 {
+    uint8_t *miss[2];
+
     as_store(a, 8, GS(OFF_SCRATCH(JIT_LINK)), ENTRY);
     as_alu(a, 8, 0x02, ADDR, GS(OFF_R(X86_RIP)));
     as_op(a, 0, 4, 0xff, 1, GS(OFF_SCRATCH(JIT_RELINK)), false); /* dec */
     uint8_t *relink = as_jump(a, 8);                              /* js */
-    as_mov(a, 8, ENTRY, ADDR);
-    as_op(a, 0, 8, 0xc1, 5, R(ENTRY), false); /* shr */
-    as_8(a, JUMP_BITS);
-    as_alu(a, 4, 0x32, ENTRY, R(ADDR)); /* xor */
-    as_load(a, 4, S0, GS(OFF_SCRATCH(JIT_TAG)));
-    as_alu(a, 4, 0x32, ENTRY, R(S0));
-    as_alu_imm(a, 4, 4, R(ENTRY), (1 << JUMP_BITS) - 1);
-    as_op(a, 0, 8, 0xc1, 4, R(ENTRY), false); /* shl: 32 bytes each */
-    as_8(a, 5);
-    as_alu(a, 8, 0x02, ENTRY, GS(OFF_SCRATCH(JIT_JUMPS)));
-    as_alu(a, 8, 0x3a, ADDR, MEM(ENTRY, offsetof(struct jump, lin)));
-    uint8_t *miss = as_jump(a, 5);
-    as_alu(a, 4, 0x3a, S0, MEM(ENTRY, offsetof(struct jump, tag)));
-    uint8_t *miss2 = as_jump(a, 5);
-    as_alu_imm(a, 8, 4, R(ADDR), -4096);
-    as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
-    as_op(a, 0, 4, 0xff, 4, MEM(ENTRY, offsetof(struct jump, code)), false); /* jmp */
+    gen_jump_place(a, miss);
+    gen_jump_enter(a);
     as_patch(relink, a->p);
-    as_patch(miss, a->p);
-    as_patch(miss2, a->p);
+    as_patch(miss[0], a->p);
+    as_patch(miss[1], a->p);
     as_store(a, 8, GS(OFF_R(X86_RIP)), ADDR);
     as_jump_to(a, JMP, exit_spilled_link);
 }
