@@ -25,7 +25,7 @@
 #define COLD_RUN 8
 #define CODE_SIZE ((size_t)64 << 20)
 /* Far jumps that the jump cache serves before one is linked. */
-#define RELINK 16
+#define RELINK 64
 
 /* ------------------------------------------------------------------------- called by native code */
 
