@@ -7,7 +7,7 @@ const struct opt disk_options_table[] = {
     OPT(struct disk_config, bus, .name = "if", .kind = OPT_ENUM, .choices = "virtio|ahci|ide",
         .help = "what it hangs on (virtio; a CD drive: ahci)"),
     OPT(struct disk_config, format, .name = "format", .kind = OPT_STRING, .arg = "FORMAT",
-        .help = "image format instead of looking at it: raw, qcow2, vmdk, vdi"),
+        .help = "image format instead of looking at it: raw, qcow2, vmdk, vdi, vhdx"),
     OPT(struct disk_config, readonly, .name = "readonly", .kind = OPT_FLAG,
         .help = "the guest cannot write"),
     OPT(struct disk_config, cache, .name = "cache", .kind = OPT_ENUM,

@@ -45,7 +45,7 @@ for o in "" --compress "--compress --zstd" --v2 "--cluster 512" "--cluster 2M"; 
 done
 
 # other programs' formats, for reading
-for f in vdi vdi,static=on vmdk vmdk,subformat=streamOptimized; do
+for f in vdi vdi,static=on vmdk vmdk,subformat=streamOptimized vhdx vhdx,subformat=fixed vhdx,block_size=1M; do
     o=${f#*,}
     rm -f x.img
     if [ "$o" = "$f" ]; then
@@ -57,6 +57,13 @@ for f in vdi vdi,static=on vmdk vmdk,subformat=streamOptimized; do
     ok qemu-img compare -f raw -F raw a.raw c.raw
     fails 1 "only be read" "$QUAD" disk resize x.img +1M
 done
+
+# a damaged header is refused by name; with the other one whole it is read
+qemu-img convert -f raw -O vhdx a.raw x.img
+printf x | dd of=x.img bs=1 seek=65600 conv=notrunc 2>/dev/null
+ok "$QUAD" disk info x.img
+printf x | dd of=x.img bs=1 seek=131136 conv=notrunc 2>/dev/null
+fails 2 "neither of its headers is sound" "$QUAD" disk convert x.img c.raw -O raw --force
 
 # overlays, both ways
 ok "$QUAD" disk create over.qcow2 --backing d.qcow2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * libFuzzer target: the input is a VDI or VMDK image, by its magic number: open it, read here and
+ * libFuzzer target: the input is a VDI, VHDX or VMDK image, by its magic number: open it, read here and
  * there. Inputs worth starting from: small images by qemu-img.
  */
 #include "lib/disk_mem.h"

@@ -3,7 +3,8 @@
 
 #include "lib/test.h"
 
-const struct disk_format *const disk_mem_formats[] = {&qcow2_disk, &vdi_disk, &vmdk_disk, &raw_disk, NULL};
+const struct disk_format *const disk_mem_formats[] = {&qcow2_disk, &vdi_disk, &vhdx_disk,
+                                                       &vmdk_disk, &raw_disk, NULL};
 
 static struct disk_mem *mem_of(struct disk_file *f)
 {

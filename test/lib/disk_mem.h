@@ -26,7 +26,7 @@ struct disk_mem {
     struct disk_file_hook hook;
 };
 
-extern const struct disk_format qcow2_disk, vdi_disk, vmdk_disk, raw_disk;
+extern const struct disk_format qcow2_disk, vdi_disk, vhdx_disk, vmdk_disk, raw_disk;
 extern const struct disk_format *const disk_mem_formats[];
 
 void disk_mem_init(struct disk_mem *m, uint64_t room);
