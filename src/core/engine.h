@@ -69,7 +69,7 @@ struct engine_type {
      * machine->irqchip_lock. */
     int (*irqchip)(struct engine *eng, bool on, struct error *err);
     void (*msi_send)(struct engine *eng, uint64_t addr, uint32_t data);
-    /* Can it run the machine's processor model? NULL: any. */
+    /* Can it be this processor model? Asked before it is opened; NULL: any. */
     int (*offers)(const void *cpu_model, struct error *err);
     void (*debug)(struct vcpu *vcpu);
     void (*dump)(struct engine *eng, const char *what, FILE *out);

@@ -24,7 +24,7 @@ static bool can(const struct engine_type *type, const struct machine *m, struct 
     else if (m->persona && strcmp(type->way, "full"))
         fail(err, ENOTSUP, "engine %s runs no guest of another interface than a PC's", type->name);
     else
-        return true;
+        return !type->offers || !type->offers(m->cpu_model, err);
     return false;
 }
 

@@ -78,16 +78,13 @@ static int kvm_open(struct engine *eng, struct machine *m, struct error *err)
         return fail(err, ENOTSUP, "engine kvm: a real processor is not deterministic");
     if (m->persona)
         return fail(err, ENOTSUP, "engine kvm: it runs no guests of %s", m->persona->name);
-    int rc = kvm_offers(m->cpu_model, err);
-    if (rc)
-        return rc;
     vm = xcalloc(1, sizeof(*vm));
     *vm = (struct kvm_vm){.machine = m};
     pthread_mutex_init(&vm->lock, NULL);
     pthread_mutex_init(&vm->time_lock, NULL);
     eng->priv = vm;
     vm->fd = kvm_dev_new_vm(err);
-    rc = vm->fd < 0 ? vm->fd : set_up(vm, err);
+    int rc = vm->fd < 0 ? vm->fd : set_up(vm, err);
     if (rc)
         kvm_close(eng);
     return rc;
