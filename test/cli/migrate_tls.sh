@@ -13,8 +13,16 @@ command -v openssl >/dev/null || skip "no openssl"
 initrd --text 'check/count=#!/bin/sh
 secret=THIS-IS-IN-THE-GUESTS-MEMORY i=0
 while :; do i=$((i+1)); echo "count $i $secret"; sleep 0.2; done'
-a=$TEST_TMP/a b=$TEST_TMP/b here=$a there=$b port=$((20000 + $$ % 20000))
+a=$TEST_TMP/a b=$TEST_TMP/b here=$a there=$b
 trap 'for p in "$a" "$b"; do at "$p" "$QUAD" rm -f web >/dev/null 2>&1 || :; done' EXIT
+
+free_port() { # one that nobody listens at, or a guess
+    python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])' 2>/dev/null || echo $((20000 + $$ % 20000))
+}
+port=$(free_port)
 
 at() { # at PLACE COMMAND...
     at_=$1
@@ -106,13 +114,14 @@ try 0 --tls "$t/b" -- --tls "$t/a"
 
 # a relay that keeps what passes
 if command -v python3 >/dev/null; then
-    via=$((port + 1))
+    via=$(free_port)
     python3 - $via $port "$TEST_TMP/passed" <<'RELAY' &
 import socket, sys, threading
 l = socket.socket()
 l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 l.bind(("127.0.0.1", int(sys.argv[1])))
 l.listen(1)
+open(sys.argv[3], "wb").close()
 c, _ = l.accept()
 s = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
 keep = open(sys.argv[3], "wb")
@@ -127,8 +136,11 @@ def pump(a, b, k):
 t = threading.Thread(target=pump, args=(s, c, False)); t.start()
 pump(c, s, True); t.join()
 RELAY
-    relay=$!
-    sleep 1
+    relay=$! k=0
+    until [ -e "$TEST_TMP/passed" ]; do
+        [ $((k += 1)) -lt 600 ] || die "no relay"
+        sleep 0.1
+    done
 fi
 try 0 --tls-psk "$t/psk" -- --tls-psk "$t/psk"
 if [ -n "${relay:-}" ]; then
