@@ -62,7 +62,7 @@ struct guest_here {
 static void make(struct guest_here *g)
 {
     struct error err = {0};
-    struct dev *dev;
+    struct dev *dev = NULL;
 
     machine_init(&g->m, &x86_arch, NULL, false);
     g->m.cpu_model = x86_model_find("base");
