@@ -251,7 +251,7 @@ static int look_at_file(const char *path, struct boots *b, struct error *err)
 static int open_file(struct launch *l, struct guest_config *c, struct error *err)
 {
     char *path = realpath(c->image, NULL);
-    struct boots b;
+    struct boots b = {0};
 
     if (!path)
         return fail_errno(err, errno, "%s", c->image);
