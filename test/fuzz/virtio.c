@@ -10,8 +10,10 @@
 #include "dev/virtio/virtio_balloon.h"
 #include "dev/virtio/virtio_console.h"
 #include "dev/virtio/virtio_fs.h"
+#include "dev/virtio/virtio_mem.h"
 #include "dev/virtio/virtio_net.h"
 #include "dev/virtio/virtio_rng.h"
+#include "dev/virtio/virtio_vsock.h"
 #include "fuzz/dev_drive.h"
 #include "lib/test.h"
 #include "lib/virtio_drv.h"
@@ -52,17 +54,45 @@ static void no_send(struct net *net, const struct iovec *iov, unsigned n)
             sum = (uint8_t)(sum + ((const uint8_t *)iov[i].iov_base)[k]);
 }
 
+static void no_kick(struct vsock *v)
+{
+    (void)v;
+}
+
+/* The host's side of a socket device: each connection gets an answer, some bytes, and loses some. */
+static void work_sockets(const struct vsock_front *f, struct tape *t)
+{
+    unsigned conn = (unsigned)tape_take(t, 1) % VSOCK_CONNS, what = (unsigned)tape_take(t, 1);
+    static uint8_t buf[4096];
+    struct vsock_look look;
+
+    f->look(f->opaque, conn, &look);
+    if (look.state == VSOCK_WANTED)
+        f->answer(f->opaque, conn, what & 1);
+    else if (what < 100)
+        f->take(f->opaque, conn, f->peek(f->opaque, conn, buf, sizeof(buf)));
+    else if (what < 200)
+        f->put(f->opaque, conn, buf, 16u * what);
+    else if (what < 220)
+        f->call(f->opaque, what);
+    else
+        (what & 1 ? f->end : f->drop)(f->opaque, conn);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dev_type *const types[] = {&virtio_blk_type, &virtio_net_type,
                                                    &virtio_rng_type, &virtio_console_type,
-                                                   &virtio_fs_type, &virtio_balloon_type};
+                                                   &virtio_fs_type, &virtio_balloon_type,
+                                                   &virtio_vsock_type, &virtio_mem_type};
     static const struct blk_ops blk_ops = {.submit = ram_submit, .drain = no_drain};
     static const struct net_ops net_ops = {.send = no_send};
     struct blk blk = {.ops = &blk_ops, .size = DISK, .can_discard = true};
+    static const struct vsock_ops vsock_ops = {.kick = no_kick};
     struct net net = {.ops = &net_ops};
+    struct vsock vsock = {.ops = &vsock_ops};
     struct tape t = {data, size, 0};
     struct drv d;
     unsigned what = (unsigned)tape_take(&t, 1), kind = what % ARRAY_LEN(types);
@@ -72,7 +102,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         virtio_blk_configure(d.dev, &(struct virtio_blk_config){.blk = &blk, .queues = 2});
     if (kind == 1)
         virtio_net_configure(d.dev, &(struct virtio_net_config){.net = &net, .pairs = 1});
-    static const unsigned queues[] = {2, 3, 1, 6, 2, 4};
+    if (kind == 6)
+        virtio_vsock_configure(d.dev, 3, &vsock);
+    if (kind == 7) {
+        virtio_mem_configure(d.dev, 0x10000000, 128u << 20);
+        virtio_mem_ask(d.dev, 64u << 20, 96u << 20);
+    }
+    static const unsigned queues[] = {2, 3, 1, 6, 2, 4, 3, 1};
     unsigned n = queues[kind];
     drv_start(&d, n, (uint16_t)(1u << (what >> 4 & 7) % 6),
               (what & 8 ? BIT64(VIRTIO_F_RING_PACKED) : 0) |
@@ -90,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             drv_kick(&d, op % n);
         } else if (op < 240) {
             drv_write(&d, tape_take(&t, 1), 1u << (op & 1), tape_take(&t, 2));
+        } else if (vsock.front.look) {
+            work_sockets(&vsock.front, &t);
         } else if (net.front.receive && size > t.at + 14) {
             pthread_mutex_lock(&d.dev->lock);
             net.front.receive(net.front.opaque, data + t.at, MIN(size - t.at, (size_t)1514));
