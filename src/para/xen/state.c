@@ -268,6 +268,9 @@ static const char *blocker(const struct dev *dev)
     for (uint32_t i = MAPPINGS_MAX; i < d->grants->nmap; i++)
         if (d->grants->map[i].used)
             return "the guest has mapped more grants than a saved one can have";
+    auto_free uint8_t *scratch = xcalloc(1, STORE_MAX);
+    if (!xs_save(d->store, scratch, STORE_MAX))
+        return "the guest has more in xenstore than a saved one can have";
     return NULL;
 }
 

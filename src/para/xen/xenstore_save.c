@@ -15,15 +15,16 @@
 
 struct writer {
     uint8_t *p;
-    size_t at, size; /* at > size: it does not fit */
+    size_t at, size;
+    bool full; /* it does not fit */
 };
 
 static void put(struct writer *w, const void *from, size_t n)
 {
-    if (w->at <= w->size && n <= w->size - w->at)
-        memcpy(w->p + w->at, from, n);
-    else
-        w->at = w->size;
+    w->full = w->full || n > w->size - w->at;
+    if (w->full || !n)
+        return;
+    memcpy(w->p + w->at, from, n);
     w->at += n;
 }
 
@@ -75,7 +76,7 @@ static void put_connection(struct writer *w, const struct xenstore *s)
 
 size_t xs_save(struct xenstore *s, uint8_t *buf, size_t size)
 {
-    struct writer w = {buf, 0, size};
+    struct writer w = {buf, 0, size, false};
     char path[STORE_PATH_MAX + 1];
 
     pthread_mutex_lock(&s->lock);
@@ -96,7 +97,7 @@ size_t xs_save(struct xenstore *s, uint8_t *buf, size_t size)
         }
     put_connection(&w, s);
     pthread_mutex_unlock(&s->lock);
-    return w.at <= size ? w.at : 0;
+    return w.full ? 0 : w.at;
 }
 
 /* ---- reading ---- */

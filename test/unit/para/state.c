@@ -153,6 +153,15 @@ static void test_store(void **state)
             two[test_random(&seed) % 600] = (uint8_t)test_random(&seed);
         (void)!xs_load(s, two, test_random(&seed) % sizeof(two), &err);
     }
+    /* More than a record holds is refused before anything is saved. */
+    struct dev *dev = saver(&x);
+    xs_reset(s);
+    assert_null(dev->type->blocker(dev));
+    for (unsigned i = 0; i < 1500; i++) {
+        snprintf(text, sizeof(text), "data/n%u", i);
+        xs_write(s, text, "%0200u", i);
+    }
+    assert_non_null(dev->type->blocker(dev));
     xen_dom_fini(&x);
 }
 
