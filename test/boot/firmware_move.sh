@@ -4,7 +4,7 @@
 # Guests that firmware started are saved, restored and moved, while their boot loader shows its menu
 # and when their kernel works: SeaBIOS with a disk on SATA and one on IDE, OVMF with its variables in a
 # file, which the destination writes afterwards.
-# test-long: eight boots by firmware
+# test-long: several boots by firmware
 # test-timeout: 900
 set -eu
 . "$TEST_LIB/boot.sh"

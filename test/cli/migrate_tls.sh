@@ -125,14 +125,15 @@ open(sys.argv[3], "wb").close()
 c, _ = l.accept()
 s = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
 keep = open(sys.argv[3], "wb")
-def pump(a, b, k):
-    while True:
-        d = a.recv(65536)
-        if not d: break
-        if k: keep.write(d)
-        b.sendall(d)
+def pump(a, b, k): # a side that has heard all may close with something of the other's unread
+    try:
+        while d := a.recv(65536):
+            if k: keep.write(d)
+            b.sendall(d)
+        b.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
     keep.flush()
-    b.shutdown(socket.SHUT_WR)
 t = threading.Thread(target=pump, args=(s, c, False)); t.start()
 pump(c, s, True); t.join()
 RELAY

@@ -27,7 +27,7 @@ die() {
 }
 
 [ -x "$QUAD" ] || skip "$QUAD is not built"
-engine=${QUAD_ENGINE:-interp}
+engine=${QUAD_ENGINE:-jit}
 mode=full
 out=$TEST_TMP/out
 initrd=$TEST_TMP/initrd.cpio
