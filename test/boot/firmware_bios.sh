@@ -12,7 +12,7 @@ bootdisk "" \
 
 quad --disk "$bootdisk,format=raw" --cpus 2 --stats
 ends 0
-sed -i 's/\x1b\[[0-9;?]*[A-Za-z]//g' "$out" # the firmware draws the screen in pieces as they come
+undrawn
 want 'SeaBIOS \(version'
 want 'GNU GRUB'
 want "The guest's own kernel"

@@ -11,6 +11,7 @@ bootdisk "" 'uname -r'
 for bus in ahci ide; do
     quad --disk "$bootdisk,format=raw,if=$bus"
     ends 0
+    undrawn
     want 'GNU GRUB'
     want "^$(version cloud)"
 done

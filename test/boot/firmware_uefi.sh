@@ -12,6 +12,7 @@ bootdisk "" 'echo "EFI here: $(ls -d /sys/firmware/efi)"; dmesg | grep "efi: EFI
 for i in 1 2; do
     quad --firmware uefi --firmware-vars "$TEST_TMP/vars.fd" --disk "$bootdisk,format=raw" --stats
     ends 0
+    undrawn
     want 'GNU GRUB'
     want 'EFI here: /sys/firmware/efi'
     want 'by EDK II'

@@ -10,6 +10,7 @@
 #   installer_cd GUEST FILE    a CD image of Debian's installer with ISOLINUX; at its prompt, `install`
 #   cd_image KERNEL INITRD FILE PROMPT APPEND    a CD image that ISOLINUX starts, at once or after a prompt (0, 1)
 #   press KEY..., press_text TEXT    `quad key`, to it
+#   undrawn                    the output without the places and colours in it: firmware draws in pieces
 
 firmware() {
     for f_ in $1; do
@@ -17,8 +18,6 @@ firmware() {
     done
     skip "no $1"
 }
-
-engine=${QUAD_ENGINE:-jit}
 
 bootdisk() {
     bootdisk=$TEST_TMP/boot.img
@@ -77,4 +76,8 @@ CFG
 # a text mode stays one, so that the screen can be read
 installer_cd() {
     cd_image "$guests/$1/linux" "$guests/$1/initrd.gz" "$2" 1 'fb=false nomodeset'
+}
+
+undrawn() {
+    sed -i 's/\x1b\[[0-9;?]*[A-Za-z]//g' "$out"
 }
