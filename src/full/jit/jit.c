@@ -251,9 +251,11 @@ int jit_note(struct x86_cpu *c, const uint8_t *page_flags, int64_t off_next)
 int jit_fill(struct x86_cpu *c, uint64_t write, uint64_t lin)
 {
     x87_take_back(c);
-    const struct x86_tlbe *e = x86_try(c, lin, write ? ACC_WRITE : ACC_READ);
+    /* For reading in any case: the store may never come, and only a store marks a page dirty. */
+    const struct x86_tlbe *e = x86_try(c, lin, ACC_READ);
     /* A page whose stores must be looked at one by one has no group. */
-    c->scratch[JIT_FILLED] = e && !(write && *e->flagp != PAGE_DIRTY);
+    c->scratch[JIT_FILLED] =
+        e && !(write && (e->tag_w != x86_tag(c, lin, 1) || *e->flagp != PAGE_DIRTY));
     return 0;
 }
 
