@@ -15,19 +15,51 @@
 struct micro {
     struct machine machine;
     struct mem_slot *ram;
+    uint64_t *log;
 };
 
-struct micro *micro_create(const struct engine_type *engine)
+static struct micro *create(const struct engine_type *engine, bool deterministic)
 {
     struct micro *m = xcalloc(1, sizeof(*m));
     struct error err = {0};
 
-    machine_init(&m->machine, &x86_arch, NULL, true);
+    machine_init(&m->machine, &x86_arch, NULL, deterministic);
     m->machine.cpu_model = x86_model_find("v3");
     if (mem_add(&m->machine.mem, "ram", SLOT_RAM, 0, MICRO_MEM, &m->ram, &err) ||
         machine_add_vcpu(&m->machine, &err) || machine_set_engine(&m->machine, engine, &err))
         fail_msg("microguest: %s", err.text);
     return m;
+}
+
+struct micro *micro_create(const struct engine_type *engine)
+{
+    return create(engine, true);
+}
+
+struct micro *micro_create_free(const struct engine_type *engine)
+{
+    return create(engine, false);
+}
+
+struct vcpu *micro_vcpu(struct micro *m)
+{
+    return m->machine.vcpus[0];
+}
+
+void micro_log(struct micro *m, uint64_t *bitmap)
+{
+    m->log = bitmap;
+}
+
+static void log_fetch(struct micro *m)
+{
+    uint64_t got[MICRO_LOG_WORDS];
+
+    if (!m->log)
+        return;
+    mem_dirty_fetch(&m->machine.mem, m->ram, got);
+    for (unsigned i = 0; i < MICRO_LOG_WORDS; i++)
+        m->log[i] |= got[i];
 }
 
 void micro_destroy(struct micro *m)
@@ -61,6 +93,7 @@ void micro_run(struct micro *m, const struct x86_state *start, const uint8_t *im
         why = engine->vcpu_run(v);
         v->inside = false;
         m->machine.n_inside = 0;
+        log_fetch(m);
     } while (why == STOP_KICK);
     out->end = why == STOP_HALT    ? MICRO_HALT
                : why == STOP_CRASH ? MICRO_SHUTDOWN

@@ -25,6 +25,12 @@ struct micro;     /* an engine of ours */
 struct micro_kvm; /* the host's processor */
 
 struct micro *micro_create(const struct engine_type *engine);
+/* Not deterministic: with a budget of UINT64_MAX all that the engine knows to make guests fast. */
+struct micro *micro_create_free(const struct engine_type *engine);
+struct vcpu *micro_vcpu(struct micro *m); /* for requests by other threads */
+/* From now on the dirty log is fetched at each stop and at the end of a run, and added to bitmap. */
+#define MICRO_LOG_WORDS (MICRO_MEM / 4096 / 64)
+void micro_log(struct micro *m, uint64_t *bitmap);
 void micro_destroy(struct micro *m);
 void micro_run(struct micro *m, const struct x86_state *start, const uint8_t *image,
                uint64_t budget, struct micro_outcome *out);
