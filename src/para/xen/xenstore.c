@@ -17,6 +17,8 @@
 
 void xs_out(struct xenstore *s, const void *p, size_t n)
 {
+    if (!n)
+        return;
     if (s->out_len + n > s->out_room) {
         s->out_room = MAX(2 * s->out_room, s->out_len + n);
         s->out = realloc(s->out, s->out_room);
