@@ -21,10 +21,10 @@ struct vcpu_regs {
     uint64_t trap_address[256], callback_address[CALLBACK_COUNT];
     uint16_t trap_cs[256];
     uint8_t trap_dpl[256];
-    bool trap_mask[256], callback_mask[CALLBACK_COUNT];
+    uint8_t trap_mask[256], callback_mask[CALLBACK_COUNT];
     uint64_t kernel_sp, gdt_frame[GDT_GUEST_FRAMES], ldt_base, user_cr3;
     uint32_t kernel_ss, gdt_ents, ldt_ents, iopl;
-    bool kernel, cpuid_fault, nmi_pending, nmi_masked, initialised, up, blocked, polling, crashed;
+    uint8_t kernel, cpuid_fault, nmi_pending, nmi_masked, initialised, up, blocked, polling, crashed;
     uint32_t poll_port;
     uint64_t info_frame; /* ~0: in shared_info */
     uint32_t info_offset;
@@ -42,14 +42,14 @@ struct port_regs {
 };
 
 struct mapping_regs {
-    bool used;
+    uint8_t used;
     uint32_t ref, flags;
     uint64_t mfn, host_addr;
 };
 
 struct xen_regs {
     uint32_t vm_assist, shutdown_code;
-    bool shut_down, fifo;
+    uint8_t shut_down, fifo;
     uint64_t cur_pages, hint;
     uint32_t nports, fifo_pages;
     uint64_t fifo_page[FIFO_PAGES_MAX];

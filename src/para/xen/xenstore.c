@@ -44,6 +44,8 @@ size_t xs_output(struct xenstore *s, uint8_t *out, size_t size)
 {
     size_t n = MIN(size, s->out_len);
 
+    if (!n)
+        return 0;
     memcpy(out, s->out, n);
     memmove(s->out, s->out + n, s->out_len - n);
     s->out_len -= n;
